@@ -1,0 +1,117 @@
+"""The run directory: files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+
+from llc import __version__
+from llc.config import Job
+from llc.ids import SCHEMA
+
+if TYPE_CHECKING:
+    from llc.estimate import Estimate
+    from llc.samplers import Trace
+
+METRICS = "metrics_summary.csv"
+PACKAGES = ("jax", "jaxlib", "numpy", "numpyro", "blackjax", "optax", "arviz-stats", "hydra-core", "pandas")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a temporary name in the same folder; it becomes ``path`` when the block succeeds."""
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield temporary
+        # The data must be on the disk before the name is: else a power loss leaves an empty file.
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole."""
+    with whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write strict JSON, whole: NaN and infinity are errors."""
+    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def begin(folder: Path) -> None:
+    """Make a run directory ready: an older result goes first, so a crash leaves none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (METRICS, "target.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def write_config(folder: Path, job: Job) -> None:
+    """Write ``config.yaml``: every value resolved, ready to be run again."""
+    values = asdict(job)
+    for key in ("stage", "target", "expect_id"):  # of this invocation, not of the job
+        del values[key]
+    write_text(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+
+
+def write_traces(folder: Path, traces: Mapping[str, Trace]) -> None:
+    """Write ``traces.nc``: a group per sampler, each an ArviZ InferenceData without weights.
+
+    ``arviz.InferenceData.from_netcdf("traces.nc", base_group="nuts")`` reads one back: L_n in
+    ``posterior``, the sampler's statistics in ``sample_stats``.
+    """
+    import xarray
+
+    with whole(folder / "traces.nc") as path:
+        mode: Literal["w", "a"] = "w"
+        for name, trace in traces.items():
+            groups = {
+                "posterior": {"loss": (("chain", "draw"), trace.loss)},
+                "sample_stats": {
+                    **{key: (("chain", "draw"), values) for key, values in trace.stats.items()},
+                    **{f"tuned_{key}": (("chain",), values) for key, values in trace.tuned.items()},
+                },
+            }
+            chains, draws = trace.loss.shape
+            coords = {"chain": range(chains), "draw": range(draws)}
+            for group, variables in groups.items():
+                dataset = xarray.Dataset(variables, coords, attrs={"sampler": name})
+                dataset.to_netcdf(path, mode=mode, group=f"{name}/{group}", engine="h5netcdf")
+                mode = "a"
+
+
+def write_run_info(folder: Path, **facts: Any) -> None:
+    """Write ``run_info.json``: the ``facts``, and what made them."""
+    versions = {package: version(package) for package in PACKAGES}
+    about = {
+        "schema_version": SCHEMA,
+        "llc_version": __version__,
+        "packages": versions,
+        "python": platform.python_version(),
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_json(folder / "run_info.json", {**about, **facts})
+
+
+def write_metrics(folder: Path, estimates: Mapping[str, Estimate]) -> None:
+    """Write ``metrics_summary.csv``, a row per sampler. Last of all: it makes the run complete."""
+    import pandas as pd
+
+    table = pd.DataFrame([asdict(e) for e in estimates.values()], index=pd.Index(estimates, name="sampler"))
+    with whole(folder / METRICS) as path:
+        table.to_csv(path)

@@ -1,0 +1,189 @@
+"""From what Hydra composed to a checked, completed Job. Without JAX."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from llc import npz
+from llc.config import DATA, MODELS, ConfigError, Job, nearest, require, require_choice
+from llc.widths import count_params
+
+GROUPS = ("data", "model", "training", "posterior", "sampler", "sweep")
+SAVED_BY_HYDRA = ("config.yaml", "hydra.yaml", "overrides.yaml")
+DIGITS_DIMS = (64, 10)
+
+
+def register_schema() -> None:
+    """Give Hydra the schema that the files of ``conf/`` build on."""
+    store = ConfigStore.instance()
+    store.store(name="job_schema", node=Job)
+    for group, kinds in {"data": DATA, "model": MODELS}.items():
+        for name, node in kinds.items():
+            store.store(group=f"{group}/kind", name=name, node=node)
+
+
+def parse(config: DictConfig, cwd: Path) -> Job:
+    """Return the Job that a composed configuration describes, every value checked and filled in.
+
+    Parameters
+    ----------
+    config
+        As composed by Hydra or loaded from a saved ``config.yaml``. Top-level keys that are not
+        the schema's (``+experiment_name=x``) are left alone.
+    cwd
+        Where relative paths of the configuration start.
+
+    Raises
+    ------
+    ConfigError
+        If a value is wrong; the message names the key, the value and what it must be.
+    """
+    typed = config if OmegaConf.get_type(config) is Job else _with_types(config)
+    try:
+        values = {f.name: typed[f.name] for f in fields(Job)}
+        job = Job(**{k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in values.items()})
+    except OmegaConfBaseException as error:
+        raise ConfigError(_explain(error)) from None
+    _check_finite(asdict(job))
+    return _complete(job, cwd)
+
+
+def _with_types(config: DictConfig) -> DictConfig:
+    """Give a configuration that was read from a file the types of the schema."""
+    known = OmegaConf.create({f.name: config[f.name] for f in fields(Job) if f.name in config})
+    schema = Job()
+    for group, kinds in {"data": DATA, "model": MODELS}.items():
+        section = known.get(group)
+        if not OmegaConf.is_dict(section):
+            raise ConfigError(f"{group}={section!r}: a saved configuration has no presets, only values to override")
+        require_choice(f"{group}.kind", section.get("kind", "(missing)"), kinds)
+        setattr(schema, group, kinds[section.kind])
+    try:
+        return OmegaConf.merge(OmegaConf.structured(schema), known)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        raise ConfigError(_explain(error)) from None
+
+
+def _explain(error: OmegaConfBaseException) -> str:
+    message = str(error.msg or error).split("\n")[0]
+    return f"{error.full_key}: {message}" if error.full_key else message
+
+
+def _check_finite(values: dict[str, Any], prefix: str = "") -> None:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            _check_finite(value, f"{prefix}{key}.")
+        elif isinstance(value, float):
+            require(math.isfinite(value), prefix + key, value, "finite")
+
+
+def _complete(job: Job, cwd: Path) -> Job:
+    """Fill in what the values imply, and check what concerns more than one section."""
+    data, model = job.data, job.model
+    if data.kind == "npz":
+        data.path = str(cwd / data.path)
+        file = npz.describe(Path(data.path))
+        data.n_data = file.n if data.n_data is None else data.n_data
+        require(2 <= data.n_data <= file.n, "data.n_data", data.n_data, f"between 2 and the file's {file.n} rows")
+        changed = data.sha256 not in (None, file.sha256)
+        require(not changed, "data.sha256", data.sha256, f"the digest of {data.path}, which is {file.sha256}")
+        data.sha256 = file.sha256
+    dims = {"digits": lambda: DIGITS_DIMS, "npz": lambda: (file.d_in, file.d_out), "teacher": lambda: None}[data.kind]()
+    if model.kind == "mlp":
+        if dims is not None:
+            model.d_in, model.d_out = dims
+        if model.widths is not None:
+            model.target_params = count_params([model.d_in, *model.widths, model.d_out], bias=True)
+    else:
+        ends = (model.widths[0], model.widths[-1])
+        require(dims in (None, ends), "model.widths", model.widths, f"from {dims} as data.kind={data.kind} has" if dims else "")
+        model.target_params = count_params(model.widths, bias=False)
+    has_teacher = data.kind == "teacher"
+    require(has_teacher or job.training.w_star == "trained", "training.w_star", "teacher", f"trained with {data.kind} data")
+    if job.target is not None:
+        job.target = str(cwd / job.target)
+    return job
+
+
+def known_keys() -> set[str]:
+    """Return every key of the schema, dotted, sections and config groups included."""
+    keys = set(GROUPS)
+
+    def walk(node: Any, prefix: str) -> Iterator[str]:
+        for f in fields(node):
+            yield prefix + f.name
+            value = getattr(node, f.name)
+            if is_dataclass(value):
+                yield from walk(value, f"{prefix}{f.name}.")
+
+    keys.update(walk(Job(), ""))
+    for group, kinds in {"data": DATA, "model": MODELS}.items():
+        for kind in kinds.values():
+            keys.update(walk(kind(), f"{group}."))
+    return keys
+
+
+def check_keys(overrides: Iterable[str]) -> None:
+    """Raise ConfigError for an override whose key does not exist, naming the nearest that does.
+
+    Additions (``+key=value``) and Hydra's own keys are Hydra's to judge.
+    """
+    known = known_keys()
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except OverrideParseException as error:
+        raise ConfigError(f"override {error.override!r} is not Hydra's syntax: {str(error).splitlines()[0]}") from None
+    for override in parsed:
+        key = override.key_or_group
+        own = override.is_add() or override.is_force_add() or key.split(".")[0].split("/")[0] == "hydra"
+        if not own and key not in known:
+            raise ConfigError(f"{override.input_line}: there is no key {key!r}{nearest(key, known)}")
+
+
+def command_line(argv: list[str]) -> list[str]:
+    """Return ``argv`` as Hydra must see it, after checking the keys of its overrides.
+
+    ``--config-dir RUN/.hydra`` asks to run a saved configuration again, but Hydra finds the
+    application's own ``config`` first and would silently run the defaults: such a folder
+    becomes the primary one. Only the ``hydra:`` settings of ``conf/config.yaml`` are then
+    lost, so the one that matters is given again.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd")
+    parser.add_argument("--config-name", "-cn", default="config")
+    known, rest = parser.parse_known_args(argv)
+    check_keys(arg for arg in rest if "=" in arg and not arg.startswith("-") or arg.startswith("~"))
+    if known.config_dir is None:
+        return argv
+    folder = Path(known.config_dir).absolute()
+    if not all((folder / name).is_file() for name in SAVED_BY_HYDRA):
+        return argv
+    return ["--config-path", str(folder), "--config-name", "config", "hydra.job.chdir=true", *rest]
+
+
+def before_jax(threads: int, cache: Path) -> None:
+    """Set what JAX reads when it is imported: the number of threads and its compilation cache.
+
+    XLA takes the size of its thread pool from NPROC and ignores the usual thread variables.
+    """
+    if "jax" in sys.modules and os.environ.get("NPROC") != str(threads):
+        raise ConfigError(f"threads={threads}: one process has one number of threads; run the others separately")
+    for variable in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    logging.getLogger("jax").setLevel(logging.WARNING)  # it reports each backend that is not there

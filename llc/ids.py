@@ -1,0 +1,63 @@
+"""Identities: a run id depends on everything that can change the numbers, and on nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+from llc.config import Job
+
+SCHEMA = 1  # part of every id: a new value makes all results new ones
+
+
+def run_id(job: Job) -> str:
+    """Return 12 hex digits of the SHA-256 of the canonical configuration of ``job``."""
+    return _digest(canonical(job))
+
+
+def target_id(job: Job) -> str:
+    """Return the id of the target that ``job`` samples around."""
+    return _digest({k: v for k, v in canonical(job).items() if k not in ("posterior", "sampler")})
+
+
+def _digest(values: dict[str, Any]) -> str:
+    text = json.dumps({"schema": SCHEMA, **values}, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def canonical(job: Job) -> dict[str, Any]:
+    """Return what the numbers of a parsed ``job`` depend on; what nothing reads is left out."""
+    data, model, training, posterior = (
+        asdict(section) for section in (job.data, job.model, job.training, job.posterior)
+    )
+    data.pop("path", None)  # the file's digest stands for it
+    if model["kind"] == "dln":
+        del model["target_params"]
+    elif model["widths"] is not None:
+        del model["target_params"], model["depth"]
+    if job.data.kind != "teacher":
+        model.pop("rank", None)
+    if training["batch_size"] is not None and training["batch_size"] >= data["n_data"]:
+        training["batch_size"] = None
+    if training["optimizer"] != "sgd":
+        del training["momentum"]
+    if training["optimizer"] != "adamw":
+        del training["weight_decay"]
+    if training["w_star"] == "teacher":
+        training = {"w_star": "teacher"}
+    if posterior["beta"] is not None:
+        del posterior["beta0"]
+    sampler = {name: asdict(getattr(job.sampler, name)) for name in job.sampler.names}
+    if "sgld" in sampler:
+        sampler["sgld"]["batch_size"] = min(sampler["sgld"]["batch_size"], data["n_data"])
+    return {
+        "data": data,
+        "model": model,
+        "training": training,
+        "posterior": posterior,
+        "sampler": sampler,
+        "seed": job.seed,
+        "precision": job.precision,
+    }

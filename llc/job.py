@@ -1,0 +1,111 @@
+"""One job, from its configuration to its run directory."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from llc import artifacts, data, models, seeds, target, truth
+from llc.config import Job
+from llc.estimate import Estimate, estimate
+from llc.ids import run_id, target_id
+from llc.posterior import Posterior, inverse_temperature, negative_log_likelihood
+from llc.samplers import Trace
+from llc.samplers import load as load_sampler
+
+log = logging.getLogger(__name__)
+
+
+class Timings(dict[str, float]):
+    """Wall seconds by stage, for ``run_info.json``."""
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add the time that the block takes to ``stage``."""
+        start = time.perf_counter()
+        yield
+        self[stage] = self.get(stage, 0.0) + time.perf_counter() - start
+
+
+def run(job: Job, folder: Path, import_s: float = 0.0) -> None:
+    """Run ``job`` and write its files into ``folder``.
+
+    An exception is logged into ``train.log`` and raised again: a failed job has no
+    ``metrics_summary.csv`` and a non-zero exit code.
+    """
+    try:
+        # A block and not a global switch: a multirun may mix precisions in one process.
+        with jax.enable_x64(job.precision == "float64"):
+            _run(job, folder, Timings({"import": import_s}))
+    except Exception:
+        log.exception("the job failed")
+        raise
+
+
+def _run(job: Job, folder: Path, timings: Timings) -> None:
+    log.info("run %s, target %s, seed %d", run_id(job), target_id(job), job.seed)
+    artifacts.begin(folder)
+    artifacts.write_config(folder, job)
+
+    with timings.measure("data"):
+        model = models.build(job.model)
+        dataset = data.load(job.data, job.seed, model)
+    loss_fn = partial(negative_log_likelihood, model.apply)
+    with timings.measure("train"):
+        if job.target is None:
+            found = target.make(job, model, dataset, loss_fn)
+            target.save(found, job, folder)
+        else:
+            found = target.load(Path(job.target), job, dataset)
+    log.info(
+        "w*: %d parameters, L_n(w*) = %.6g, |grad| = %.3g, %s after %d steps",
+        model.n_params, found.loss, found.grad_norm, found.stopped, found.steps,
+    )  # fmt: skip
+    if job.stage == "target":
+        return
+
+    n = len(dataset.x)
+    beta = inverse_temperature(job.posterior, n)
+    posterior = Posterior(
+        loss_fn=loss_fn,
+        data=target.batch(dataset, job.precision),
+        w_star=jnp.asarray(found.w_star),
+        nbeta=jnp.asarray(n * beta, job.precision),
+        gamma=jnp.asarray(job.posterior.gamma, job.precision),
+    )
+    traces: dict[str, Trace] = {}
+    estimates: dict[str, Estimate] = {}
+    for name in sorted(job.sampler.names):
+        trace = load_sampler(name)(seeds.key(job.seed, f"sampler/{name}"), posterior, **asdict(getattr(job.sampler, name)))
+        with timings.measure("diagnose"):
+            found_llc = estimate(
+                trace, loss_star=found.loss, n=n, beta=beta, gamma=job.posterior.gamma, llc_true=_true_llc(job)
+            )
+        traces[name], estimates[name] = trace, found_llc
+        timings["compile"] = timings.get("compile", 0.0) + trace.time_compile_s
+        timings["sample"] = timings.get("sample", 0.0) + trace.time_sample_s
+        log.info("%s: LLC %s ± %s, %s", name, found_llc.llc_mean, found_llc.llc_mcse, found_llc.status)
+
+    with timings.measure("write"):
+        artifacts.write_traces(folder, traces)
+    about = {**found._asdict(), "n_params": model.n_params, "widths": model.widths}
+    del about["w_star"]
+    artifacts.write_run_info(
+        folder, run_id=run_id(job), target_id=target_id(job), seed=job.seed, target=about, timings_s=timings
+    )
+    artifacts.write_metrics(folder, estimates)
+
+
+def _true_llc(job: Job) -> float | None:
+    """Return λ where it is known: at the teacher's own weights of a deep linear network."""
+    if job.model.kind == "dln" and job.training.w_star == "teacher":
+        return truth.deep_linear(job.model.widths, job.model.rank).value
+    return None

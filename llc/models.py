@@ -1,0 +1,114 @@
+"""Networks by name. A model is pure functions of one flat parameter vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from llc.config import DlnModel, MlpModel
+from llc.widths import count_params, solve_hidden_width
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "tanh": jnp.tanh,
+    "relu": jax.nn.relu,
+    "gelu": jax.nn.gelu,
+    "identity": lambda x: x,
+}
+
+
+class Model(NamedTuple):
+    """A network with ``n_params`` parameters in one flat vector w."""
+
+    widths: tuple[int, ...]  # d_0 … d_L
+    n_params: int
+    init: Callable[[Key[Array, ""]], Float[Array, " dim"]]
+    apply: Callable[[Float[Array, " dim"], Float[Array, "n d_in"]], Float[Array, "n d_out"]]
+    teach: Callable[[np.random.Generator], Float[np.ndarray, " dim"]]  # draws a teacher's weights
+
+
+def build(config: MlpModel | DlnModel) -> Model:
+    """Return the model that a parsed configuration describes."""
+    return _mlp(config) if isinstance(config, MlpModel) else _dln(config)
+
+
+def _mlp(config: MlpModel) -> Model:
+    hidden = config.widths
+    if hidden is None:
+        assert config.target_params is not None  # parsed: one of the two is given
+        width = solve_hidden_width(config.d_in, config.d_out, config.depth, config.target_params)
+        hidden = [width] * config.depth
+    widths = (config.d_in, *hidden, config.d_out)
+    activation = ACTIVATIONS[config.activation]
+
+    def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
+        *hidden_layers, (kernel, bias) = _unflatten(w, widths, bias=True)
+        for layer, b in hidden_layers:
+            x = activation(x @ layer + b)
+        return x @ kernel + bias
+
+    def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
+        """Kernels N(0, 1/fan_in), biases 0 (LeCun et al. 1998)."""
+        keys = jax.random.split(key, len(widths) - 1)
+        parts = []
+        for k, (d_in, d_out) in zip(keys, pairwise(widths), strict=True):
+            parts += [jax.random.normal(k, (d_in * d_out,)) / np.sqrt(d_in), jnp.zeros(d_out)]
+        return jnp.concatenate(parts)
+
+    def teach(rng: np.random.Generator) -> Float[np.ndarray, " dim"]:
+        parts = []
+        for d_in, d_out in pairwise(widths):
+            parts += [rng.normal(size=d_in * d_out) / np.sqrt(d_in), np.zeros(d_out)]
+        return np.concatenate(parts)
+
+    return Model(widths, count_params(widths, bias=True), init, apply, teach)
+
+
+def _dln(config: DlnModel) -> Model:
+    widths = tuple(config.widths)
+
+    def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
+        for kernel, _ in _unflatten(w, widths, bias=False):
+            x = x @ kernel
+        return x
+
+    def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
+        keys = jax.random.split(key, len(widths) - 1)
+        layers = [
+            jax.random.normal(k, (d_in * d_out,)) / np.sqrt(d_in)
+            for k, (d_in, d_out) in zip(keys, pairwise(widths), strict=True)
+        ]
+        return jnp.concatenate(layers)
+
+    def teach(rng: np.random.Generator) -> Float[np.ndarray, " dim"]:
+        """Draw aligned layers: each maps an r-dimensional subspace onto the next layer's.
+
+        Every layer and the product then have rank exactly r, where the local learning
+        coefficient is the known global one. Singular values are U(0.5, 1.5), away from zero.
+        """
+        r = config.rank
+        bases = [np.linalg.qr(rng.normal(size=(d, d)))[0][:, :r] for d in widths]
+        layers = [
+            (a * rng.uniform(0.5, 1.5, size=r)) @ b.T for a, b in pairwise(bases)  # (d_in, d_out)
+        ]
+        return np.concatenate([layer.ravel() for layer in layers])
+
+    return Model(widths, count_params(widths, bias=False), init, apply, teach)
+
+
+def _unflatten(
+    w: Float[Array, " dim"], widths: Sequence[int], *, bias: bool
+) -> list[tuple[Float[Array, "d_in d_out"], Float[Array, " d_out"] | None]]:
+    """Cut the flat vector into (kernel, bias) of each layer, first layer first."""
+    layers, start = [], 0
+    for d_in, d_out in pairwise(widths):
+        kernel = w[start : start + d_in * d_out].reshape(d_in, d_out)
+        start += d_in * d_out
+        layers.append((kernel, w[start : start + d_out] if bias else None))
+        start += d_out * bias
+    return layers

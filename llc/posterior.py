@@ -1,0 +1,99 @@
+"""The tempered, localised posterior p(w) ∝ exp(−nβ L_n(w) − (γ/2)‖w − w*‖²).
+
+L_n is the average negative log likelihood, up to a constant: with another scale λ̂ would be
+off by that factor. β = 1/log n is the temperature of Watanabe (2013), WBIC, eq. 2; the
+localising term and the estimator are Lau et al. (2023), arXiv 2308.12108.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from llc.config import PosteriorConfig
+
+Params = Float[Array, " dim"]
+Scalar = Float[Array, ""]
+
+
+class Batch(NamedTuple):
+    """Rows of data and the noise scale that their likelihood assumes."""
+
+    x: Float[Array, "n d_in"]
+    y: Float[Array, "n d_out"] | Int[Array, " n"]
+    sigma: Scalar
+
+    def rows(self, index: Int[Array, " batch"]) -> Batch:
+        """Return the given rows."""
+        return Batch(self.x[index], self.y[index], self.sigma)
+
+
+Loss = Callable[[Params, Batch], Scalar]
+
+
+def negative_log_likelihood(
+    apply: Callable[[Params, Float[Array, "n d_in"]], Float[Array, "n d_out"]], w: Params, data: Batch
+) -> Scalar:
+    """Return L_n(w) in nats, the mean over rows.
+
+    Integer labels are classes: cross entropy with the network's outputs as logits. Real
+    targets are y ~ N(f(x, w), σ² I): ‖y − f‖²/(2σ²), summed over outputs, without the constant.
+    """
+    outputs = apply(w, data.x)
+    if jnp.issubdtype(data.y.dtype, jnp.integer):
+        log_p = jax.nn.log_softmax(outputs)
+        return -jnp.mean(jnp.take_along_axis(log_p, data.y[:, None], axis=1))
+    return jnp.mean(jnp.sum((data.y - outputs) ** 2, axis=1)) / (2 * data.sigma**2)
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["data", "w_star", "nbeta", "gamma"],
+    meta_fields=["loss_fn"],
+)
+@dataclass(frozen=True)
+class Posterior:
+    """The density that every sampler draws from. Data and hyperparameters are traced."""
+
+    loss_fn: Loss
+    data: Batch
+    w_star: Params
+    nbeta: Scalar
+    gamma: Scalar
+
+    @property
+    def n(self) -> int:
+        """Number of data."""
+        return self.data.x.shape[0]
+
+    def loss(self, w: Params) -> Scalar:
+        """Return L_n(w) over all the data."""
+        return self.loss_fn(w, self.data)
+
+    def potential(self, w: Params) -> Scalar:
+        """Return U(w) = nβ L_n(w) + (γ/2)‖w − w*‖²."""
+        return self.nbeta * self.loss(w) + self._localisation(w)
+
+    def loss_of_potential(self, potential: Scalar, w: Params) -> Scalar:
+        """Return L_n(w) from U(w), which a sampler has at hand, without touching the data."""
+        return (potential - self._localisation(w)) / self.nbeta
+
+    def gradient(self, w: Params, rows: Int[Array, " batch"] | None = None) -> Params:
+        """Return ∇U(w), the loss averaged over the given rows instead of all."""
+        data = self.data if rows is None else self.data.rows(rows)
+        return self.nbeta * jax.grad(self.loss_fn)(w, data) + self.gamma * (w - self.w_star)
+
+    def _localisation(self, w: Params) -> Scalar:
+        return 0.5 * self.gamma * jnp.sum((w - self.w_star) ** 2)
+
+
+def inverse_temperature(config: PosteriorConfig, n: int) -> float:
+    """Return β: the fixed one, or beta0 / log n with n the number of data, never of a batch."""
+    return config.beta if config.beta is not None else config.beta0 / math.log(n)

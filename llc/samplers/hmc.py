@@ -1,0 +1,147 @@
+"""Hamiltonian Monte Carlo and NUTS: NumPyro's kernels, without keeping the weights."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+from numpyro.infer.hmc import hmc as numpyro_hmc
+
+from llc.posterior import Posterior
+from llc.samplers.trace import Trace, timed
+
+
+def nuts(
+    key: Key[Array, ""],
+    posterior: Posterior,
+    *,
+    target_accept: float,
+    max_tree_depth: int,
+    warmup: int,
+    draws: int,
+    chains: int,
+) -> Trace:
+    """Draw chains with the No-U-Turn sampler, step size and diagonal mass adapted per chain.
+
+    Parameters
+    ----------
+    target_accept
+        Mean acceptance that the step size is adapted to.
+    max_tree_depth
+        A draw takes at most 2^depth − 1 gradients.
+    warmup
+        Adaptation draws, dropped.
+
+    References
+    ----------
+    Hoffman and Gelman (2014), JMLR 15, algorithm 6; Betancourt (2017), arXiv 1701.02434, for
+    the multinomial variant that NumPyro has. Phan et al. (2019), arXiv 1912.11554.
+    """
+    return _sample(
+        key, posterior, target_accept, None, max_tree_depth=max_tree_depth, warmup=warmup, draws=draws, chains=chains
+    )
+
+
+def hmc(
+    key: Key[Array, ""],
+    posterior: Posterior,
+    *,
+    target_accept: float,
+    trajectory_length: float,
+    warmup: int,
+    draws: int,
+    chains: int,
+) -> Trace:
+    """Draw chains with HMC, step size and diagonal mass adapted per chain.
+
+    Each trajectory's length is drawn anew from U(0, 2 × ``trajectory_length``): one fixed
+    length resonates with some direction of a quadratic, and that direction does not mix.
+
+    References
+    ----------
+    Neal (2011), Handbook of Markov Chain Monte Carlo, ch. 5, sec. 3.2 on random lengths.
+    """
+    return _sample(
+        key, posterior, target_accept, trajectory_length, max_tree_depth=None, warmup=warmup, draws=draws, chains=chains
+    )
+
+
+def _sample(
+    key: Key[Array, ""],
+    posterior: Posterior,
+    target_accept: float,
+    trajectory_length: float | None,
+    *,
+    max_tree_depth: int | None,
+    warmup: int,
+    draws: int,
+    chains: int,
+) -> Trace:
+    (stats, n_steps, step_size), compile_s, sample_s = timed(
+        _run,
+        key,
+        posterior,
+        target_accept,
+        trajectory_length,
+        max_tree_depth=max_tree_depth,
+        warmup=warmup,
+        draws=draws,
+        chains=chains,
+    )
+    stats = {name: np.asarray(values) for name, values in stats.items()}
+    return Trace(
+        loss=stats.pop("loss"),
+        n_grad_evals=float(np.asarray(n_steps, dtype=np.float64).sum()),
+        stats=stats,
+        tuned={"step_size": np.asarray(step_size)},
+        time_compile_s=compile_s,
+        time_sample_s=sample_s,
+    )
+
+
+@partial(jax.jit, static_argnames=("max_tree_depth", "warmup", "draws", "chains"))
+def _run(
+    key: Key[Array, ""],
+    posterior: Posterior,
+    target_accept: float,
+    trajectory_length: float | None,
+    *,
+    max_tree_depth: int | None,
+    warmup: int,
+    draws: int,
+    chains: int,
+) -> tuple[dict[str, Array], Array, Float[Array, " chains"]]:
+    def chain(key: Key[Array, ""]) -> Any:
+        init, sample = numpyro_hmc(posterior.potential, algo="NUTS" if trajectory_length is None else "HMC")
+        key_init, key_length = jax.random.split(key)
+        state = init(
+            posterior.w_star,
+            warmup,
+            target_accept_prob=target_accept,
+            trajectory_length=trajectory_length,
+            max_tree_depth=max_tree_depth or 10,
+            rng_key=key_init,
+        )
+        jitter = jax.random.uniform(key_length, (warmup + draws,), state.z.dtype, 0.0, 2.0)
+
+        # Warm-up and draws are one scan, so that the kernel is compiled once and not twice.
+        def draw(state: Any, factor: Array) -> Any:
+            if trajectory_length is not None:
+                state = state._replace(trajectory_length=trajectory_length * factor)
+            state = sample(state)
+            return state, {
+                "loss": posterior.loss_of_potential(state.potential_energy, state.z),
+                "acceptance_rate": state.accept_prob,
+                "diverging": state.diverging,
+                "n_steps": state.num_steps,
+            }
+
+        state, stats = jax.lax.scan(draw, state, jitter)
+        kept = {name: values[warmup:] for name, values in stats.items()}
+        return kept, stats["n_steps"], state.adapt_state.step_size
+
+    return jax.vmap(chain)(jax.random.split(key, chains))

@@ -1,0 +1,180 @@
+"""The target: data, model and w*, the point whose learning coefficient is estimated."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Key
+
+from llc import artifacts, seeds
+from llc.config import Job, TrainingConfig
+from llc.data import Dataset
+from llc.ids import target_id
+from llc.models import Model
+from llc.posterior import Batch, Loss, Params
+
+CHECK_EVERY = 50  # steps between looks at the gradient of the full loss
+
+
+class Target(NamedTuple):
+    """w* and how good a minimum it is. Losses and gradients in float64, over all the data."""
+
+    w_star: Float[np.ndarray, " dim"]
+    loss: float  # L_n(w*)
+    grad_norm: float  # ‖∇L_n(w*)‖
+    steps: int
+    stopped: str  # why training ended: grad_tol, step_limit, or teacher (no training)
+    data_sha256: str
+    test_loss: float | None  # mean negative log likelihood of the test rows, where there are any
+    test_accuracy: float | None
+
+
+def make(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Target:
+    """Find w*: train to a local minimum, or take the teacher's weights.
+
+    Raises
+    ------
+    FloatingPointError
+        If training leaves the finite numbers.
+    """
+    if job.training.w_star == "teacher":
+        assert data.w_true is not None  # parsed: the data have a teacher
+        w_star, steps, stopped = data.w_true.astype(job.precision), 0, "teacher"
+    else:
+        w_star, steps, stopped = _train(job, model, data, loss_fn)
+    with jax.enable_x64(True):
+        w = jnp.asarray(w_star, jnp.float64)
+        loss, gradient = jax.jit(jax.value_and_grad(loss_fn))(w, batch(data, "float64"))
+        loss, grad_norm = float(loss), float(jnp.linalg.norm(gradient))
+        if not np.isfinite([loss, grad_norm]).all():
+            raise FloatingPointError(
+                f"training.learning_rate={job.training.learning_rate!r}: training left the finite numbers "
+                f"(loss {loss}, gradient norm {grad_norm} after {steps} steps); lower it"
+            )
+        test_loss, test_accuracy = None, None
+        if len(data.x_test):
+            test = Batch(jnp.asarray(data.x_test), jnp.asarray(data.y_test), jnp.asarray(data.sigma))
+            test_loss = float(jax.jit(loss_fn)(w, test))
+            if data.y.dtype.kind == "i":
+                predicted = np.argmax(jax.jit(model.apply)(w, test.x), axis=1)
+                test_accuracy = float(np.mean(predicted == data.y_test))
+    return Target(w_star, loss, grad_norm, steps, stopped, data.sha256(), test_loss, test_accuracy)
+
+
+def batch(data: Dataset, precision: str) -> Batch:
+    """Return the training rows as JAX arrays of the given precision; classes stay integers."""
+    y = data.y if data.y.dtype.kind == "i" else data.y.astype(precision)
+    return Batch(jnp.asarray(data.x.astype(precision)), jnp.asarray(y), jnp.asarray(data.sigma, precision))
+
+
+def _train(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> tuple[Float[np.ndarray, " dim"], int, str]:
+    config, rows = job.training, batch(data, job.precision)
+    w, steps, grad_norm = _descend(
+        seeds.key(job.seed, "training"),
+        model.init(seeds.key(job.seed, "init")),
+        rows,
+        {"peak": config.learning_rate, "momentum": config.momentum, "weight_decay": config.weight_decay},
+        config.grad_tol,
+        loss_fn=loss_fn,
+        optimizer=config.optimizer,
+        n_steps=config.steps,
+        batch_size=_batch_size(config, len(data.x)),
+    )
+    stopped = "grad_tol" if float(grad_norm) <= config.grad_tol else "step_limit"
+    return np.asarray(w), int(steps), stopped
+
+
+def _batch_size(config: TrainingConfig, n: int) -> int | None:
+    return None if config.batch_size is None or config.batch_size >= n else config.batch_size
+
+
+@partial(jax.jit, static_argnames=("loss_fn", "optimizer", "n_steps", "batch_size"))
+def _descend(
+    key: Key[Array, ""],
+    w: Params,
+    data: Batch,
+    hyper: dict[str, Any],
+    grad_tol: float,
+    *,
+    loss_fn: Loss,
+    optimizer: str,
+    n_steps: int,
+    batch_size: int | None,
+) -> tuple[Params, Array, Array]:
+    """Descend for at most ``n_steps``; return w, the steps taken and ‖∇L_n(w)‖.
+
+    The steps run in scans of ``CHECK_EVERY``; between two of them the full gradient decides
+    whether to go on. Learning rate and tolerance are traced: a sweep over them compiles once.
+    """
+
+    def schedule(step: Array) -> Array:
+        return 0.5 * hyper["peak"] * (1 + jnp.cos(jnp.pi * step / n_steps))
+
+    make = {
+        "adam": lambda: optax.adam(schedule),
+        "adamw": lambda: optax.adamw(schedule, weight_decay=hyper["weight_decay"]),
+        "sgd": lambda: optax.sgd(schedule, momentum=hyper["momentum"]),
+    }
+    descent = make[optimizer]()
+    gradient = jax.grad(loss_fn)
+
+    def step(carry: Any, index: Array) -> Any:
+        w, state, done = carry
+        rows = data
+        if batch_size is not None:
+            picked = jax.random.randint(jax.random.fold_in(key, done + index), (batch_size,), 0, len(data.x))
+            rows = data.rows(picked)
+        updates, new_state = descent.update(gradient(w, rows), state, w)
+        # The last scan may reach past the limit; steps past it change nothing.
+        go = done + index < n_steps
+        keep = partial(jax.tree.map, lambda new, old: jnp.where(go, new, old))
+        return (keep(optax.apply_updates(w, updates), w), keep(new_state, state), done), None
+
+    def block(carry: Any) -> Any:
+        (w, state, done), _ = jax.lax.scan(step, carry[:3], jnp.arange(CHECK_EVERY))
+        return w, state, jnp.minimum(done + CHECK_EVERY, n_steps), jnp.linalg.norm(gradient(w, data))
+
+    def unfinished(carry: Any) -> Array:
+        _, _, done, grad_norm = carry
+        return (done < n_steps) & (grad_norm > grad_tol)  # false as soon as it is NaN
+
+    start = (w, descent.init(w), jnp.array(0), jnp.linalg.norm(gradient(w, data)))
+    w, _, done, grad_norm = jax.lax.while_loop(unfinished, block, start)
+    return w, done, grad_norm
+
+
+def save(target: Target, job: Job, folder: Path) -> None:
+    """Write ``target.npz``, then ``target.json``, whose presence means the target is complete."""
+    with artifacts.whole(folder / "target.npz") as path:
+        np.savez(path, w_star=target.w_star)
+    about = {"target_id": target_id(job), "n_params": len(target.w_star), **target._asdict()}
+    del about["w_star"]
+    artifacts.write_json(folder / "target.json", about)
+
+
+def load(folder: Path, job: Job, data: Dataset) -> Target:
+    """Read a target back, and make sure that it is the one that ``job`` samples around.
+
+    Raises
+    ------
+    ValueError
+        If the target is another configuration's or was trained on other data.
+    """
+    about = json.loads((folder / "target.json").read_text())
+    n_params, found = about.pop("n_params"), about.pop("target_id")
+    if found != target_id(job):
+        raise ValueError(f"target={str(folder)!r}: it is target {found}, this job needs {target_id(job)}")
+    if about["data_sha256"] != data.sha256():
+        raise ValueError(f"target={str(folder)!r}: trained on other data than this job makes; delete it to train again")
+    with np.load(folder / "target.npz", allow_pickle=False) as file:
+        w_star = file["w_star"]
+    if w_star.shape != (n_params,) or not np.isfinite(w_star).all():
+        raise ValueError(f"target={str(folder)!r}: target.npz is damaged; delete the folder to train again")
+    return Target(w_star, **about)

@@ -1,0 +1,33 @@
+"""Layer widths and parameter counts. Without JAX: planning a sweep needs them too."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+
+def count_params(widths: Sequence[int], bias: bool) -> int:
+    """Return the number of parameters of a fully connected network.
+
+    Parameters
+    ----------
+    widths
+        All widths d_0 … d_L, input and output included.
+    bias
+        Whether each layer adds a bias.
+    """
+    return sum((d_in + bias) * d_out for d_in, d_out in pairwise(widths))
+
+
+def solve_hidden_width(d_in: int, d_out: int, depth: int, target_params: int) -> int:
+    """Return the hidden width, at least 1, whose MLP is nearest to ``target_params`` parameters.
+
+    The count grows with the width, so the nearest is the last width below the target or the
+    next; of two equally near the smaller is taken.
+    """
+
+    def distance(width: int) -> int:
+        return abs(count_params([d_in, *[width] * depth, d_out], bias=True) - target_params)
+
+    width = 1
+    while distance(width + 1) < distance(width):
+        width += 1
+    return width

@@ -1,0 +1,41 @@
+"""Run one job: ``python train.py model=small seed=3``; ``-m`` for several; see README.md."""
+
+import sys
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from llc import compose
+from llc.config import ConfigError
+from llc.ids import run_id
+
+HERE = Path(__file__).resolve().parent
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(config: DictConfig) -> None:
+    """Check the configuration Hydra composed, then run it in the folder Hydra made."""
+    try:
+        job = compose.parse(config, Path(hydra.utils.get_original_cwd()))
+    except ConfigError as error:
+        raise HydraException(f"train.py: {error}") from None  # which Hydra prints without a traceback
+    if job.expect_id not in (None, run_id(job)):
+        sys.exit(f"expect_id={job.expect_id}: the configuration is now {run_id(job)}; plan again with snakemake -n")
+    start = time.perf_counter()
+    compose.before_jax(job.threads, HERE / ".cache" / "jax")
+    from llc import job as jobs  # imports JAX, which reads the number of threads once
+
+    jobs.run(job, Path(HydraConfig.get().runtime.output_dir), time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    compose.register_schema()
+    try:
+        sys.argv[1:] = compose.command_line(sys.argv[1:])
+    except ConfigError as error:
+        sys.exit(f"train.py: {error}")
+    main()
