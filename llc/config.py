@@ -152,8 +152,8 @@ class TrainingConfig:
     learning_rate: float = 1e-2
     momentum: float = 0.9  # sgd only
     weight_decay: float = 1e-4  # adamw only
-    steps: int = 5_000  # at most
-    batch_size: int | None = None  # rows per gradient; null: all
+    steps: int = 10_000  # at most
+    batch_size: int | None = 2_048  # rows per gradient; null, or n_data or more: all
     grad_tol: float = 1e-4  # ends when ‖∇L_n(w)‖ is below it
 
     def __post_init__(self) -> None:
@@ -199,9 +199,9 @@ class SgldConfig:
 
     step_size: float = 1e-4  # ε, in units of w²; see llc/samplers/sgld.py
     batch_size: int = 512  # rows per gradient; n_data or more: all of them
-    warmup: int = 2_000  # steps before the first draw
+    warmup: int = 5_000  # steps before the first draw
     draws: int = 500
-    thin: int = 20  # steps per draw
+    thin: int = 100  # steps per draw
     chains: int = 4
 
     def __post_init__(self) -> None:

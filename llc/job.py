@@ -17,7 +17,7 @@ from llc import artifacts, data, models, seeds, target, truth
 from llc.config import Job
 from llc.estimate import Estimate, estimate
 from llc.ids import run_id, target_id
-from llc.posterior import Posterior, inverse_temperature, negative_log_likelihood
+from llc.posterior import Posterior, batch, inverse_temperature, negative_log_likelihood, sufficient_rows
 from llc.samplers import Trace
 from llc.samplers import load as load_sampler
 
@@ -74,9 +74,14 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
 
     n = len(dataset.x)
     beta = inverse_temperature(job.posterior, n)
+    rows = batch(dataset.x, dataset.y, dataset.sigma, job.precision)
+    full = rows
+    if model.linear and dataset.y.dtype.kind == "f" and n > sum(dataset.x.shape[1:] + dataset.y.shape[1:]):
+        full = batch(*sufficient_rows(dataset.x, dataset.y), dataset.sigma, job.precision)
     posterior = Posterior(
         loss_fn=loss_fn,
-        data=target.batch(dataset, job.precision),
+        data=rows,
+        full=full,
         w_star=jnp.asarray(found.w_star),
         nbeta=jnp.asarray(n * beta, job.precision),
         gamma=jnp.asarray(job.posterior.gamma, job.precision),

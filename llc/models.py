@@ -30,6 +30,7 @@ class Model(NamedTuple):
     init: Callable[[Key[Array, ""]], Float[Array, " dim"]]
     apply: Callable[[Float[Array, " dim"], Float[Array, "n d_in"]], Float[Array, "n d_out"]]
     teach: Callable[[np.random.Generator], Float[np.ndarray, " dim"]]  # draws a teacher's weights
+    linear: bool  # whether apply(w, x) is linear in x
 
 
 def build(config: MlpModel | DlnModel) -> Model:
@@ -66,7 +67,7 @@ def _mlp(config: MlpModel) -> Model:
             parts += [rng.normal(size=d_in * d_out) / np.sqrt(d_in), np.zeros(d_out)]
         return np.concatenate(parts)
 
-    return Model(widths, count_params(widths, bias=True), init, apply, teach)
+    return Model(widths, count_params(widths, bias=True), init, apply, teach, linear=False)
 
 
 def _dln(config: DlnModel) -> Model:
@@ -98,7 +99,7 @@ def _dln(config: DlnModel) -> Model:
         ]
         return np.concatenate([layer.ravel() for layer in layers])
 
-    return Model(widths, count_params(widths, bias=False), init, apply, teach)
+    return Model(widths, count_params(widths, bias=False), init, apply, teach, linear=True)
 
 
 def _unflatten(

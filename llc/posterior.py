@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from llc.config import PosteriorConfig
@@ -35,6 +36,14 @@ class Batch(NamedTuple):
         return Batch(self.x[index], self.y[index], self.sigma)
 
 
+def batch(
+    x: Float[np.ndarray, "n d_in"], y: Float[np.ndarray, "n d_out"] | Int[np.ndarray, " n"], sigma: float, precision: str
+) -> Batch:
+    """Return rows as JAX arrays of the given precision; classes stay integers."""
+    y = y if y.dtype.kind == "i" else y.astype(precision)
+    return Batch(jnp.asarray(x.astype(precision)), jnp.asarray(y), jnp.asarray(sigma, precision))
+
+
 Loss = Callable[[Params, Batch], Scalar]
 
 
@@ -53,9 +62,22 @@ def negative_log_likelihood(
     return jnp.mean(jnp.sum((data.y - outputs) ** 2, axis=1)) / (2 * data.sigma**2)
 
 
+def sufficient_rows(
+    x: Float[np.ndarray, "n d_in"], y: Float[np.ndarray, "n d_out"]
+) -> tuple[Float[np.ndarray, "m d_in"], Float[np.ndarray, "m d_out"]]:
+    """Return few rows with the same mean squared error as all n, for every linear map.
+
+    With [X Y] = QT and Q orthonormal, ‖Y − XW‖ = ‖T_Y − T_X W‖ for every W, so the
+    m = d_in + d_out rows of T, rescaled from a mean over n rows to one over m, stand for all.
+    """
+    triangle = np.linalg.qr(np.concatenate([x, y], axis=1), mode="r")
+    rows = triangle * np.sqrt(len(triangle) / len(x))
+    return rows[:, : x.shape[1]], rows[:, x.shape[1] :]
+
+
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["data", "w_star", "nbeta", "gamma"],
+    data_fields=["data", "full", "w_star", "nbeta", "gamma"],
     meta_fields=["loss_fn"],
 )
 @dataclass(frozen=True)
@@ -63,7 +85,8 @@ class Posterior:
     """The density that every sampler draws from. Data and hyperparameters are traced."""
 
     loss_fn: Loss
-    data: Batch
+    data: Batch  # the n rows that minibatches are drawn from
+    full: Batch  # rows whose mean loss is L_n: the same, or fewer that are sufficient
     w_star: Params
     nbeta: Scalar
     gamma: Scalar
@@ -75,7 +98,7 @@ class Posterior:
 
     def loss(self, w: Params) -> Scalar:
         """Return L_n(w) over all the data."""
-        return self.loss_fn(w, self.data)
+        return self.loss_fn(w, self.full)
 
     def potential(self, w: Params) -> Scalar:
         """Return U(w) = nβ L_n(w) + (γ/2)‖w − w*‖²."""
@@ -87,7 +110,7 @@ class Posterior:
 
     def gradient(self, w: Params, rows: Int[Array, " batch"] | None = None) -> Params:
         """Return ∇U(w), the loss averaged over the given rows instead of all."""
-        data = self.data if rows is None else self.data.rows(rows)
+        data = self.full if rows is None else self.data.rows(rows)
         return self.nbeta * jax.grad(self.loss_fn)(w, data) + self.gamma * (w - self.w_star)
 
     def _localisation(self, w: Params) -> Scalar:

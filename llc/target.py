@@ -18,7 +18,7 @@ from llc.config import Job, TrainingConfig
 from llc.data import Dataset
 from llc.ids import target_id
 from llc.models import Model
-from llc.posterior import Batch, Loss, Params
+from llc.posterior import Batch, Loss, Params, batch
 
 CHECK_EVERY = 50  # steps between looks at the gradient of the full loss
 
@@ -51,7 +51,7 @@ def make(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Target:
         w_star, steps, stopped = _train(job, model, data, loss_fn)
     with jax.enable_x64(True):
         w = jnp.asarray(w_star, jnp.float64)
-        loss, gradient = jax.jit(jax.value_and_grad(loss_fn))(w, batch(data, "float64"))
+        loss, gradient = jax.jit(jax.value_and_grad(loss_fn))(w, batch(data.x, data.y, data.sigma, "float64"))
         loss, grad_norm = float(loss), float(jnp.linalg.norm(gradient))
         if not np.isfinite([loss, grad_norm]).all():
             raise FloatingPointError(
@@ -60,7 +60,7 @@ def make(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Target:
             )
         test_loss, test_accuracy = None, None
         if len(data.x_test):
-            test = Batch(jnp.asarray(data.x_test), jnp.asarray(data.y_test), jnp.asarray(data.sigma))
+            test = batch(data.x_test, data.y_test, data.sigma, "float64")
             test_loss = float(jax.jit(loss_fn)(w, test))
             if data.y.dtype.kind == "i":
                 predicted = np.argmax(jax.jit(model.apply)(w, test.x), axis=1)
@@ -68,14 +68,8 @@ def make(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Target:
     return Target(w_star, loss, grad_norm, steps, stopped, data.sha256(), test_loss, test_accuracy)
 
 
-def batch(data: Dataset, precision: str) -> Batch:
-    """Return the training rows as JAX arrays of the given precision; classes stay integers."""
-    y = data.y if data.y.dtype.kind == "i" else data.y.astype(precision)
-    return Batch(jnp.asarray(data.x.astype(precision)), jnp.asarray(y), jnp.asarray(data.sigma, precision))
-
-
 def _train(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> tuple[Float[np.ndarray, " dim"], int, str]:
-    config, rows = job.training, batch(data, job.precision)
+    config, rows = job.training, batch(data.x, data.y, data.sigma, job.precision)
     w, steps, grad_norm = _descend(
         seeds.key(job.seed, "training"),
         model.init(seeds.key(job.seed, "init")),

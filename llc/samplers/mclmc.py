@@ -7,14 +7,17 @@ from typing import Any
 
 import blackjax
 import jax
+import jax.numpy as jnp
 import numpy as np
+from blackjax.adaptation.mclmc_adaptation import MCLMCAdaptationState
 from blackjax.mcmc.mclmc import build_kernel
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float, Key
 
-from llc.posterior import Posterior
+from llc.posterior import Params, Posterior
 from llc.samplers.trace import Trace, timed
 
 GRADIENTS_PER_STEP = 2  # of the isokinetic McLachlan integrator
+POWER_ITERATIONS = 20  # each a Hessian-vector product, which costs about two gradients
 
 
 def mclmc(
@@ -48,7 +51,7 @@ def mclmc(
         _run, key, posterior, energy_error, warmup=warmup, draws=draws, thin=thin, chains=chains
     )
     loss, energy_change, step_size, length = (np.asarray(s) for s in stats)
-    steps = chains * (_tuning_steps(warmup) + draws * thin)
+    steps = chains * (_tuning_steps(warmup) + draws * thin + POWER_ITERATIONS)
     return Trace(
         loss=loss,
         n_grad_evals=float(GRADIENTS_PER_STEP * steps),
@@ -68,6 +71,23 @@ def _tuning_steps(warmup: int) -> int:
     return round(warmup * FRAC_STEP) + mass + round(mass / 3)
 
 
+def _narrowest_scale(key: Key[Array, ""], posterior: Posterior) -> Float[Array, ""]:
+    """Return 1/√q, q the largest curvature of U at w*, by power iteration.
+
+    BlackJAX starts its tuning as if every direction had width 1. Where one is much narrower
+    the first steps throw the chain far out, and it does not come back.
+    """
+    gradient = jax.grad(posterior.potential)
+
+    def multiply(_: int, v: Params) -> Params:
+        v = jax.jvp(gradient, (posterior.w_star,), (v,))[1]
+        return v / jnp.linalg.norm(v)
+
+    v = jax.random.normal(key, posterior.w_star.shape, posterior.w_star.dtype)
+    v = jax.lax.fori_loop(0, POWER_ITERATIONS - 1, multiply, v / jnp.linalg.norm(v))
+    return jax.lax.rsqrt(jnp.linalg.norm(jax.jvp(gradient, (posterior.w_star,), (v,))[1]))
+
+
 @partial(jax.jit, static_argnames=("warmup", "draws", "thin", "chains"))
 def _run(
     key: Key[Array, ""], posterior: Posterior, energy_error: float, *, warmup: int, draws: int, thin: int, chains: int
@@ -76,6 +96,10 @@ def _run(
         return -posterior.potential(w)
 
     kernel = build_kernel()
+
+    key_scale, key_chains = jax.random.split(key)
+    width = _narrowest_scale(key_scale, posterior) * jnp.sqrt(posterior.w_star.size)
+    start = MCLMCAdaptationState(width, 0.25 * width, jnp.ones_like(posterior.w_star))
 
     def chain(key: Key[Array, ""]) -> Any:
         key_init, key_tune, key_run = jax.random.split(key, 3)
@@ -92,6 +116,7 @@ def _run(
             frac_tune3=0.0,
             desired_energy_var=energy_error,
             diagonal_preconditioning=True,
+            params=start,
         )
 
         def step(state: Any, key: Key[Array, ""]) -> Any:
@@ -105,4 +130,4 @@ def _run(
         _, (loss, change) = jax.lax.scan(draw, state, jax.random.split(key_run, draws))
         return loss, change, tuned.step_size, tuned.L
 
-    return jax.vmap(chain)(jax.random.split(key, chains))
+    return jax.vmap(chain)(jax.random.split(key_chains, chains))
