@@ -78,7 +78,7 @@ def write_traces(folder: Path, traces: Mapping[str, Trace]) -> None:
     with whole(folder / "traces.nc") as path:
         mode: Literal["w", "a"] = "w"
         for name, trace in traces.items():
-            groups = {
+            groups: dict[str, dict[str, Any]] = {
                 "posterior": {"loss": (("chain", "draw"), trace.loss)},
                 "sample_stats": {
                     **{key: (("chain", "draw"), values) for key, values in trace.stats.items()},

@@ -55,7 +55,8 @@ def parse(config: DictConfig, cwd: Path) -> Job:
     typed = config if OmegaConf.get_type(config) is Job else _with_types(config)
     try:
         values = {f.name: typed[f.name] for f in fields(Job)}
-        job = Job(**{k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in values.items()})
+        plain: dict[str, Any] = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in values.items()}
+        job = Job(**plain)
     except OmegaConfBaseException as error:
         raise ConfigError(_explain(error)) from None
     _check_finite(asdict(job))
@@ -94,6 +95,7 @@ def _check_finite(values: dict[str, Any], prefix: str = "") -> None:
 def _complete(job: Job, cwd: Path) -> Job:
     """Fill in what the values imply, and check what concerns more than one section."""
     data, model = job.data, job.model
+    dims = {"digits": DIGITS_DIMS}.get(data.kind)  # of the data; a teacher's are the model's
     if data.kind == "npz":
         data.path = str(cwd / data.path)
         file = npz.describe(Path(data.path))
@@ -102,7 +104,7 @@ def _complete(job: Job, cwd: Path) -> Job:
         changed = data.sha256 not in (None, file.sha256)
         require(not changed, "data.sha256", data.sha256, f"the digest of {data.path}, which is {file.sha256}")
         data.sha256 = file.sha256
-    dims = {"digits": lambda: DIGITS_DIMS, "npz": lambda: (file.d_in, file.d_out), "teacher": lambda: None}[data.kind]()
+        dims = (file.d_in, file.d_out)
     if model.kind == "mlp":
         if dims is not None:
             model.d_in, model.d_out = dims
@@ -110,10 +112,17 @@ def _complete(job: Job, cwd: Path) -> Job:
             model.target_params = count_params([model.d_in, *model.widths, model.d_out], bias=True)
     else:
         ends = (model.widths[0], model.widths[-1])
-        require(dims in (None, ends), "model.widths", model.widths, f"from {dims} as data.kind={data.kind} has" if dims else "")
+        require(
+            dims in (None, ends),
+            "model.widths",
+            model.widths,
+            f"from {dims} as data.kind={data.kind} has" if dims else "",
+        )
         model.target_params = count_params(model.widths, bias=False)
     has_teacher = data.kind == "teacher"
-    require(has_teacher or job.training.w_star == "trained", "training.w_star", "teacher", f"trained with {data.kind} data")
+    require(
+        has_teacher or job.training.w_star == "trained", "training.w_star", "teacher", f"trained with {data.kind} data"
+    )
     if job.target is not None:
         job.target = str(cwd / job.target)
     return job
@@ -166,7 +175,7 @@ def command_line(argv: list[str]) -> list[str]:
     parser.add_argument("--config-dir", "-cd")
     parser.add_argument("--config-name", "-cn", default="config")
     known, rest = parser.parse_known_args(argv)
-    check_keys(arg for arg in rest if "=" in arg and not arg.startswith("-") or arg.startswith("~"))
+    check_keys(arg for arg in rest if ("=" in arg and not arg.startswith("-")) or arg.startswith("~"))
     if known.config_dir is None:
         return argv
     folder = Path(known.config_dir).absolute()

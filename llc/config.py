@@ -118,7 +118,9 @@ class MlpModel:
         if self.widths is None:
             require((self.target_params or 0) >= 1, "model.target_params", self.target_params, "at least 1, or widths")
         else:
-            require(len(self.widths) >= 1 and min(self.widths) >= 1, "model.widths", self.widths, "a list of widths ≥ 1")
+            require(
+                len(self.widths) >= 1 and min(self.widths) >= 1, "model.widths", self.widths, "a list of widths ≥ 1"
+            )
             self.depth = len(self.widths)
 
 
@@ -132,12 +134,8 @@ class DlnModel:
     target_params: int | None = None  # filled in: the number of parameters
 
     def __post_init__(self) -> None:
-        require(
-            len(self.widths) >= 2 and min(self.widths) >= 1, "model.widths", self.widths, "two or more widths ≥ 1"
-        )
-        require(
-            0 <= self.rank <= min(self.widths), "model.rank", self.rank, f"in 0 … min(widths)={min(self.widths)}"
-        )
+        require(len(self.widths) >= 2 and min(self.widths) >= 1, "model.widths", self.widths, "two or more widths ≥ 1")
+        require(0 <= self.rank <= min(self.widths), "model.rank", self.rank, f"in 0 … min(widths)={min(self.widths)}")
 
 
 # ------------------------------------------------------------------------------------ training

@@ -57,8 +57,8 @@ def load(config: TeacherData | DigitsData | NpzData, seed: int, model: Model) ->
 def _teacher(config: TeacherData, seed: int, model: Model) -> Dataset:
     inputs, noise = seeds.rng(seed, "data"), seeds.rng(seed, "noise")
     shape = (config.n_data, model.widths[0])
-    draw = {"normal": inputs.standard_normal, "uniform": lambda size: inputs.uniform(-1.0, 1.0, size)}
-    x = config.x_scale * draw[config.x_dist](shape)
+    unit = inputs.standard_normal(shape) if config.x_dist == "normal" else inputs.uniform(-1.0, 1.0, shape)
+    x = config.x_scale * unit
     w_true = model.teach(seeds.rng(seed, "teacher"))
     with jax.enable_x64(True):
         y = np.asarray(jax.jit(model.apply)(jnp.asarray(w_true), jnp.asarray(x)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from arviz_stats.base import array_stats
@@ -64,7 +65,7 @@ def estimate(
     chains, draws = trace.loss.shape
     acceptance = trace.stats.get("acceptance_rate")
     diverging = trace.stats.get("diverging")
-    common = {
+    common: dict[str, Any] = {
         "accept_rate": None if acceptance is None else _finite(np.mean(acceptance, dtype=np.float64)),
         "n_divergent": 0 if diverging is None else int(diverging.sum()),
         "n_chains": chains,
@@ -79,7 +80,7 @@ def estimate(
     }
     llc = n * beta * (trace.loss.astype(np.float64) - loss_star)
     if not np.isfinite(llc).all():
-        empty = dict.fromkeys(
+        empty: dict[str, Any] = dict.fromkeys(
             ("llc_mean", "llc_std", "llc_mcse", "llc_ci_low", "llc_ci_high", "ess", "ess_tail", "rhat")
         )
         return Estimate(**empty, **common, status="diverged")

@@ -89,7 +89,9 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     traces: dict[str, Trace] = {}
     estimates: dict[str, Estimate] = {}
     for name in sorted(job.sampler.names):
-        trace = load_sampler(name)(seeds.key(job.seed, f"sampler/{name}"), posterior, **asdict(getattr(job.sampler, name)))
+        trace = load_sampler(name)(
+            seeds.key(job.seed, f"sampler/{name}"), posterior, **asdict(getattr(job.sampler, name))
+        )
         with timings.measure("diagnose"):
             found_llc = estimate(
                 trace, loss_star=found.loss, n=n, beta=beta, gamma=job.posterior.gamma, llc_true=_true_llc(job)

@@ -48,10 +48,10 @@ def _mlp(config: MlpModel) -> Model:
     activation = ACTIVATIONS[config.activation]
 
     def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
-        *hidden_layers, (kernel, bias) = _unflatten(w, widths, bias=True)
-        for layer, b in hidden_layers:
-            x = activation(x @ layer + b)
-        return x @ kernel + bias
+        *hidden_layers, last = _layers(w, widths, bias=True)
+        for layer in hidden_layers:
+            x = activation(x @ layer[:-1] + layer[-1])
+        return x @ last[:-1] + last[-1]
 
     def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
         """Kernels N(0, 1/fan_in), biases 0 (LeCun et al. 1998)."""
@@ -74,8 +74,8 @@ def _dln(config: DlnModel) -> Model:
     widths = tuple(config.widths)
 
     def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
-        for kernel, _ in _unflatten(w, widths, bias=False):
-            x = x @ kernel
+        for layer in _layers(w, widths, bias=False):
+            x = x @ layer
         return x
 
     def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
@@ -95,21 +95,19 @@ def _dln(config: DlnModel) -> Model:
         r = config.rank
         bases = [np.linalg.qr(rng.normal(size=(d, d)))[0][:, :r] for d in widths]
         layers = [
-            (a * rng.uniform(0.5, 1.5, size=r)) @ b.T for a, b in pairwise(bases)  # (d_in, d_out)
+            (a * rng.uniform(0.5, 1.5, size=r)) @ b.T
+            for a, b in pairwise(bases)  # (d_in, d_out)
         ]
         return np.concatenate([layer.ravel() for layer in layers])
 
     return Model(widths, count_params(widths, bias=False), init, apply, teach, linear=True)
 
 
-def _unflatten(
-    w: Float[Array, " dim"], widths: Sequence[int], *, bias: bool
-) -> list[tuple[Float[Array, "d_in d_out"], Float[Array, " d_out"] | None]]:
-    """Cut the flat vector into (kernel, bias) of each layer, first layer first."""
+def _layers(w: Float[Array, " dim"], widths: Sequence[int], *, bias: bool) -> list[Float[Array, "rows d_out"]]:
+    """Cut the flat vector into layers, first one first: d_in rows of weights, then one of biases."""
     layers, start = [], 0
     for d_in, d_out in pairwise(widths):
-        kernel = w[start : start + d_in * d_out].reshape(d_in, d_out)
-        start += d_in * d_out
-        layers.append((kernel, w[start : start + d_out] if bias else None))
-        start += d_out * bias
+        size = (d_in + bias) * d_out
+        layers.append(w[start : start + size].reshape(d_in + bias, d_out))
+        start += size
     return layers

@@ -46,7 +46,9 @@ def load(path: Path) -> Arrays:
         with np.load(path, allow_pickle=False) as file:
             missing = {"x", "y"} - set(file.files)
             if missing:
-                raise refuse(f"has no array {sorted(missing)}, only {file.files}; save it with np.savez(path, x=…, y=…)")
+                raise refuse(
+                    f"has no array {sorted(missing)}, only {file.files}; save it with np.savez(path, x=…, y=…)"
+                )
             x, y = file["x"], file["y"]
     except FileNotFoundError:
         raise refuse("no such file; a relative path starts where the command is started") from None

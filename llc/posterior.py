@@ -37,7 +37,10 @@ class Batch(NamedTuple):
 
 
 def batch(
-    x: Float[np.ndarray, "n d_in"], y: Float[np.ndarray, "n d_out"] | Int[np.ndarray, " n"], sigma: float, precision: str
+    x: Float[np.ndarray, "n d_in"],
+    y: Float[np.ndarray, "n d_out"] | Int[np.ndarray, " n"],
+    sigma: float,
+    precision: str,
 ) -> Batch:
     """Return rows as JAX arrays of the given precision; classes stay integers."""
     y = y if y.dtype.kind == "i" else y.astype(precision)

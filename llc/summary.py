@@ -81,12 +81,10 @@ def summarise(jobs: pd.DataFrame, runs: Sequence[Path]) -> pd.DataFrame:
         return pd.DataFrame(columns=[*JOB_COLUMNS, *COMMON_COLUMNS])
     metrics = [read_metrics(run / METRICS) for run in runs]
     samplers = dict.fromkeys(sampler for table in metrics for sampler in table.index)
-    rows = []
-    for job, table in zip(jobs.to_dict("records"), metrics, strict=True):
-        cells = {f"{s}_{column}": table.at[s, column] for s in table.index for column in PER_SAMPLER}
-        rows.append({**job, **cells})
+    cells = [{f"{s}_{column}": table.at[s, column] for s in table.index for column in PER_SAMPLER} for table in metrics]
     columns = [f"{sampler}_{column}" for sampler in samplers for column in PER_SAMPLER]
-    return pd.DataFrame(rows).reindex(columns=[*_job_columns(jobs), *columns])
+    table = pd.DataFrame(cells, columns=columns, index=jobs.index)
+    return pd.concat([jobs[_job_columns(jobs)], table], axis=1)
 
 
 def _job_columns(jobs: pd.DataFrame) -> list[str]:
@@ -98,15 +96,21 @@ def _job_columns(jobs: pd.DataFrame) -> list[str]:
 def tidy(jobs: pd.DataFrame, runs: Sequence[Path]) -> pd.DataFrame:
     """Return the estimates table: one row per job and sampler, every column of both."""
     parts = []
-    for job, run in zip(jobs[_job_columns(jobs)].to_dict("records"), runs, strict=True):
+    for run in runs:
         about = json.loads((run / "run_info.json").read_text(encoding="utf-8"))
         if about["run_id"] != run.name:
             raise BadRun(f"{run / 'run_info.json'}: is run {about['run_id']}; delete {run} and run the sweep again")
         target = about["target"]
-        extra = {"n_params": target["n_params"], "grad_norm": target["grad_norm"], "training_stopped": target["stopped"]}
-        table = read_metrics(run / METRICS).reset_index()
-        parts.append(table.assign(**job, **extra)[[*job, *extra, *table.columns]])
-    return pd.concat(parts, ignore_index=True)
+        facts = {
+            "n_params": target["n_params"],
+            "grad_norm": target["grad_norm"],
+            "training_stopped": target["stopped"],
+        }
+        parts.append(read_metrics(run / METRICS).reset_index().assign(run_id=run.name, **facts))
+    table = pd.concat(parts, ignore_index=True)
+    front = ["run_id", *facts]
+    table = table[[*front, *table.columns.drop(front)]]
+    return jobs[_job_columns(jobs)].merge(table, on="run_id", validate="one_to_many")
 
 
 def read_metrics(path: Path) -> pd.DataFrame:

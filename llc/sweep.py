@@ -116,7 +116,9 @@ def _find(name: str, conf: Path) -> Path:
     if found:
         raise ConfigError(f"sweep={name}: both {found[0]} and {found[1]} exist; rename one")
     names = [p.stem for p in known]
-    raise ConfigError(f"sweep={name}: no {conf}/sweep/{name}.yaml or .csv, only {', '.join(names)}{nearest(name, names)}")
+    raise ConfigError(
+        f"sweep={name}: no {conf}/sweep/{name}.yaml or .csv, only {', '.join(names)}{nearest(name, names)}"
+    )
 
 
 def _parse_overrides(texts: list[str]) -> list[Override]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -34,7 +33,7 @@ class Sampler(Protocol):
         ...
 
 
-def timed(function: Callable[..., Any], *args: Any, **static: Any) -> tuple[Any, float, float]:
+def timed(function: Any, *args: Any, **static: Any) -> tuple[Any, float, float]:
     """Call a jitted function; return its result, and the seconds to compile and to run."""
     start = time.perf_counter()
     compiled = function.lower(*args, **static).compile()

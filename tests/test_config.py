@@ -1,0 +1,164 @@
+"""The schema, and the files of conf/ that build on it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from composing import CONF, job
+from hydra.errors import HydraException
+
+from llc.config import ConfigError, MlpModel, TeacherData, nearest
+
+FILES = sorted(CONF.rglob("*.yaml"))
+PRESETS = [f"{file.parent.name}={file.stem}" for file in FILES if file.parent != CONF and file.parent.name != "sweep"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONF)))
+def test_the_first_line_of_a_file_is_a_comment(file: Path) -> None:
+    assert file.read_text(encoding="utf-8").startswith("# ")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_makes_a_job(preset: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "my.npz", x=np.ones((4, 2)), y=np.ones(4))
+    given = [f"data.path={tmp_path}/my.npz"] if preset == "data=npz" else []
+    job(preset, *given)
+
+
+REFUSED = [
+    "data.n_data=1",
+    "data.x_scale=0.0",
+    "data.noise_scale=-0.1",
+    "data.sigma=0.0",
+    "data.sigma=-1.0",
+    "data=digits data.n_data=9",
+    "data=digits data.n_data=1798",
+    "model.depth=0",
+    "model.target_params=0",
+    "model.widths=[]",
+    "model.widths=[8, 0]",
+    "model=dln model.widths=[20]",
+    "model=dln model.widths=[20, 0, 20]",
+    "model=dln model.rank=21",
+    "model=dln model.rank=-1",
+    "training.learning_rate=0.0",
+    "training.momentum=1.0",
+    "training.momentum=-0.1",
+    "training.weight_decay=-0.1",
+    "training.steps=0",
+    "training.batch_size=-1",
+    "training.grad_tol=-0.1",
+    "posterior.beta0=0.0",
+    "posterior.beta=0.0",
+    "posterior.gamma=-1.0",
+    "sampler.names=[]",
+    "sampler.sgld.step_size=0.0",
+    "sampler.sgld.batch_size=0",
+    "sampler.sgld.warmup=-1",
+    "sampler.sgld.thin=0",
+    "sampler.hmc.target_accept=1.0",
+    "sampler.hmc.trajectory_length=0.0",
+    "sampler.hmc.warmup=0",
+    "sampler.nuts.target_accept=0.0",
+    "sampler.nuts.max_tree_depth=0",
+    "sampler.nuts.max_tree_depth=16",
+    "sampler.nuts.warmup=0",
+    "sampler.nuts.draws=7",
+    "sampler.mclmc.energy_error=0.0",
+    "sampler.mclmc.warmup=9",
+    "sampler.mclmc.chains=0",
+    "seed=-1",
+    "seed=2147483648",
+    "threads=0",
+]
+
+
+@pytest.mark.parametrize("overrides", REFUSED)
+def test_a_value_out_of_range_is_refused_by_key_and_value(overrides: str) -> None:
+    *others, last = overrides.replace(", ", ",").split()
+    with pytest.raises(ConfigError) as error:
+        job(*others, last)
+    assert str(error.value).startswith(f"{last.replace(',', ', ')}: must be ")
+
+
+@pytest.mark.parametrize("key", ["model.d_in", "model.d_out"])
+def test_a_network_without_inputs_or_outputs_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{key}.*0.*at least 1"):
+        job(f"{key}=0")
+
+
+def test_a_sampler_named_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"sampler\.names=\['sgld', 'sgld'\]: must be .*each once"):
+        job("sampler.names=[sgld,sgld]")
+
+
+def test_a_network_needs_a_size_or_widths() -> None:
+    with pytest.raises(ConfigError, match=r"model\.target_params=None: must be .*widths"):
+        job("model.target_params=null")
+
+
+@pytest.mark.parametrize(
+    ("override", "suggestion"),
+    [
+        ("data.x_dist=unifrom", "uniform"),
+        ("data.noise=norml", "normal"),
+        ("model.activation=than", "tanh"),
+        ("training.w_star=teachers", "teacher"),
+        ("training.optimizer=adm", "adam"),
+        ("sampler.names=[nutz]", "nuts"),
+        ("precision=float46", "float64"),
+        ("stage=targets", "target"),
+    ],
+)
+def test_a_mistyped_choice_is_answered_with_the_nearest(override: str, suggestion: str) -> None:
+    with pytest.raises(ConfigError, match=rf"must be one of .*\(did you mean {suggestion}\?\)"):
+        job(override)
+
+
+def test_nothing_is_suggested_for_a_word_unlike_all_choices() -> None:
+    assert nearest("zzz", ["tanh", "relu"]) == ""
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "data.noise_scale",
+        "data.sigma",
+        "training.learning_rate",
+        "posterior.gamma",
+        "posterior.beta",
+        "posterior.beta0",
+    ],
+)
+def test_a_number_that_is_not_finite_is_refused_by_key(key: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{key}={value}: must be"):
+        job(f"{key}={value}")
+
+
+def test_a_number_in_a_sampler_that_is_not_finite_is_refused_by_key() -> None:
+    with pytest.raises(ConfigError, match=r"sampler\.sgld\.step_size=inf: must be finite"):
+        job("sampler.sgld.step_size=inf")
+
+
+@pytest.mark.parametrize("override", ["data.n_data=many", "seed=1.5", "model.widths=8", "posterior.gamma=[1]"])
+def test_a_wrong_type_is_refused_when_composing(override: str) -> None:
+    with pytest.raises(HydraException, match=override.split("=")[0]):
+        job(override)
+
+
+@pytest.mark.parametrize("data", [TeacherData(noise="none"), TeacherData(noise_scale=0.0)])
+def test_both_spellings_of_no_noise_are_one(data: TeacherData) -> None:
+    assert data == TeacherData(noise="none", noise_scale=0.0, sigma=1.0)
+
+
+def test_the_likelihood_has_the_noise_of_the_labels_by_default() -> None:
+    assert TeacherData(noise_scale=0.25).sigma == 0.25
+
+
+def test_a_given_likelihood_is_kept_without_noise() -> None:
+    assert TeacherData(noise="none", sigma=0.5).sigma == 0.5
+
+
+def test_explicit_widths_say_the_depth() -> None:
+    assert MlpModel(depth=3, widths=[4, 5]).depth == 2

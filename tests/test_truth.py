@@ -1,0 +1,103 @@
+"""Closed forms against tables, and against formulas that were derived in another way."""
+
+import itertools
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llc.truth import deep_linear
+
+NETWORKS = st.lists(st.integers(1, 40), min_size=2, max_size=7).flatmap(
+    lambda widths: st.tuples(st.just(widths), st.integers(0, min(widths)))
+)
+
+
+@pytest.mark.parametrize(
+    ("widths", "rank", "value", "multiplicity"),
+    [
+        ([2, 2, 2, 2], 0, 3 / 2, 3),
+        ([5, 5, 5], 2, 23 / 2, 2),
+        ([100] * 5, 50, 9063 / 2, 5),
+        ([50, 60, 40, 70, 55], 20, 1121, 3),
+        ([5, 3, 5], 0, 13 / 2, 2),
+    ],
+)
+def test_published_coefficients_and_multiplicities(
+    widths: list[int], rank: int, value: float, multiplicity: int
+) -> None:
+    assert deep_linear(widths, rank) == (value, multiplicity)
+
+
+@pytest.mark.parametrize(
+    ("widths", "rank", "value"),
+    [
+        ([10, 20, 20, 10], 5, 50),
+        ([22, 20, 32, 46, 42], 5, 272),
+        ([5, 4, 5], 0, 8),
+        ([4, 3, 8], 0, 6),
+        ([8, 3, 4], 0, 6),
+        ([3, 8, 4], 0, 6),
+        ([6, 4, 6], 2, 27 / 2),
+    ],
+)
+def test_published_coefficients(widths: list[int], rank: int, value: float) -> None:
+    assert deep_linear(widths, rank).value == value
+
+
+def reduced_rank_regression(m: int, h: int, n: int, r: int) -> tuple[float, int]:
+    """Aoyagi and Watanabe (2005), Neural Networks 18(7), main theorem."""
+    if m + h < n + r:
+        return (h * m - h * r + n * r) / 2, 1
+    if n + h < m + r:
+        return (h * n - h * r + m * r) / 2, 1
+    if m + n < h + r:
+        return m * n / 2, 1
+    value = (2 * (h + r) * (m + n) - (m - n) ** 2 - (h + r) ** 2) / 8
+    odd = (m + h + n + r) % 2
+    return value + odd / 8, 1 + odd
+
+
+@pytest.mark.parametrize(("m", "h", "n"), list(itertools.product(range(1, 7), repeat=3)))
+def test_two_layers_are_reduced_rank_regression(m: int, h: int, n: int) -> None:
+    for r in range(min(m, h, n) + 1):
+        assert deep_linear([m, h, n], r) == reduced_rank_regression(m, h, n, r)
+
+
+@given(st.integers(1, 50), st.integers(1, 50), st.data())
+def test_one_layer_is_a_regular_model(inputs: int, outputs: int, data: st.DataObject) -> None:
+    rank = data.draw(st.integers(0, min(inputs, outputs)))
+    assert deep_linear([inputs, outputs], rank) == (inputs * outputs / 2, 1)
+
+
+@given(NETWORKS)
+def test_a_coefficient_is_at_most_half_the_number_of_parameters(network: tuple[list[int], int]) -> None:
+    widths, rank = network
+    assert deep_linear(widths, rank).value <= sum(a * b for a, b in itertools.pairwise(widths)) / 2
+
+
+@given(NETWORKS)
+def test_a_network_and_its_transpose_have_one_coefficient(network: tuple[list[int], int]) -> None:
+    widths, rank = network
+    assert deep_linear(widths, rank) == deep_linear(widths[::-1], rank)
+
+
+@given(NETWORKS, st.randoms(use_true_random=False))
+def test_the_order_of_hidden_layers_does_not_matter(network: tuple[list[int], int], random: Random) -> None:
+    widths, rank = network
+    hidden = widths[1:-1]
+    random.shuffle(hidden)
+    assert deep_linear([widths[0], *hidden, widths[-1]], rank) == deep_linear(widths, rank)
+
+
+@given(NETWORKS, st.integers(0, 5))
+def test_a_wide_hidden_layer_adds_nothing(network: tuple[list[int], int], extra: int) -> None:
+    widths, rank = network
+    assert deep_linear([widths[0], sum(widths) + extra, *widths[1:]], rank) == deep_linear(widths, rank)
+
+
+@pytest.mark.parametrize(("widths", "rank"), [([3], 1), ([], 0), ([3, 2, 3], 3), ([3, 3], -1)])
+def test_a_network_that_cannot_be_is_refused(widths: list[int], rank: int) -> None:
+    with pytest.raises(ValueError, match=f"got {rank}"):
+        deep_linear(widths, rank)
