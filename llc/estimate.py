@@ -90,7 +90,9 @@ def estimate(
     moved = bool((np.ptp(llc, axis=1) > 0).all())
     ess = _finite(array_stats.ess(llc, method="bulk")) if moved else None
     ess_tail = _finite(array_stats.ess(llc, method="tail", prob=(0.05, 0.95))) if moved else None
-    rhat = _finite(array_stats.rhat(llc)) if moved and chains * draws >= 8 else None
+    # ArviZ asks for two chains; of one the two halves are compared, as splitting does anyway.
+    halves = llc if chains > 1 else llc[:, : draws // 2 * 2].reshape(2, -1)
+    rhat = _finite(array_stats.rhat(halves)) if moved else None
     mcse = _finite(array_stats.mcse(llc, method="mean")) if moved else None
     low, high = (None, None) if mcse is None else (mean - CI_WIDTH * mcse, mean + CI_WIDTH * mcse)
     return Estimate(
@@ -115,5 +117,5 @@ def _status(ci_high: float | None, rhat: float | None, ess: float | None, ess_ta
     return "ok" if mixed and enough else "not_converged"
 
 
-def _finite(value: float) -> float | None:
+def _finite(value: float | np.floating | np.ndarray) -> float | None:
     return float(value) if np.isfinite(value) else None

@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +21,7 @@ from llc.config import PosteriorConfig
 
 Params = Float[Array, " dim"]
 Scalar = Float[Array, ""]
+Number = Scalar | float  # a Python number outside a compiled function, traced inside it
 
 
 class Batch(NamedTuple):
@@ -78,11 +78,7 @@ def sufficient_rows(
     return rows[:, : x.shape[1]], rows[:, x.shape[1] :]
 
 
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["data", "full", "w_star", "nbeta", "gamma"],
-    meta_fields=["loss_fn"],
-)
+@jax.tree_util.register_pytree_node_class
 @dataclass(frozen=True)
 class Posterior:
     """The density that every sampler draws from. Data and hyperparameters are traced."""
@@ -115,6 +111,20 @@ class Posterior:
         """Return ∇U(w), the loss averaged over the given rows instead of all."""
         data = self.full if rows is None else self.data.rows(rows)
         return self.nbeta * jax.grad(self.loss_fn)(w, data) + self.gamma * (w - self.w_star)
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], Loss]:
+        """Split into what is traced and what a program is compiled for."""
+        return (self.data, self.full, self.w_star, self.nbeta, self.gamma), self.loss_fn
+
+    @classmethod
+    def tree_unflatten(cls, loss_fn: Loss, traced: tuple[Any, ...]) -> Posterior:
+        """Put together again, unchecked: JAX also does so with placeholders for arrays."""
+        new = object.__new__(cls)
+        for name, value in zip(
+            ("loss_fn", "data", "full", "w_star", "nbeta", "gamma"), (loss_fn, *traced), strict=True
+        ):
+            object.__setattr__(new, name, value)
+        return new
 
     def _localisation(self, w: Params) -> Scalar:
         return 0.5 * self.gamma * jnp.sum((w - self.w_star) ** 2)

@@ -18,7 +18,7 @@ from llc.config import Job, TrainingConfig
 from llc.data import Dataset
 from llc.ids import target_id
 from llc.models import Model
-from llc.posterior import Batch, Loss, Params, batch
+from llc.posterior import Batch, Loss, Number, Params, batch
 
 CHECK_EVERY = 50  # steps between looks at the gradient of the full loss
 
@@ -95,7 +95,7 @@ def _descend(
     w: Params,
     data: Batch,
     hyper: dict[str, Any],
-    grad_tol: float,
+    grad_tol: Number,
     *,
     loss_fn: Loss,
     optimizer: str,

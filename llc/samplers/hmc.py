@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 from numpyro.infer.hmc import hmc as numpyro_hmc
 
-from llc.posterior import Posterior
+from llc.posterior import Number, Posterior
 from llc.samplers.trace import Trace, timed
 
 
@@ -106,8 +106,8 @@ def _sample(
 def _run(
     key: Key[Array, ""],
     posterior: Posterior,
-    target_accept: float,
-    trajectory_length: float | None,
+    target_accept: Number,
+    trajectory_length: Number | None,
     *,
     max_tree_depth: int | None,
     warmup: int,

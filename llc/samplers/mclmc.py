@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from blackjax.adaptation.mclmc_adaptation import MCLMCAdaptationState
 from blackjax.mcmc.mclmc import build_kernel
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
-from llc.posterior import Params, Posterior
+from llc.posterior import Number, Params, Posterior
 from llc.samplers.trace import Trace, timed
 
 GRADIENTS_PER_STEP = 2  # of the isokinetic McLachlan integrator
@@ -79,7 +79,7 @@ def _narrowest_scale(key: Key[Array, ""], posterior: Posterior) -> Float[Array, 
     """
     gradient = jax.grad(posterior.potential)
 
-    def multiply(_: int, v: Params) -> Params:
+    def multiply(_: Int[Array, ""] | int, v: Params) -> Params:
         v = jax.jvp(gradient, (posterior.w_star,), (v,))[1]
         return v / jnp.linalg.norm(v)
 
@@ -90,7 +90,7 @@ def _narrowest_scale(key: Key[Array, ""], posterior: Posterior) -> Float[Array, 
 
 @partial(jax.jit, static_argnames=("warmup", "draws", "thin", "chains"))
 def _run(
-    key: Key[Array, ""], posterior: Posterior, energy_error: float, *, warmup: int, draws: int, thin: int, chains: int
+    key: Key[Array, ""], posterior: Posterior, energy_error: Number, *, warmup: int, draws: int, thin: int, chains: int
 ) -> tuple[Array, Array, Array, Array]:
     def logdensity(w: Array) -> Array:
         return -posterior.potential(w)

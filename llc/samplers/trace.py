@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Key, Shaped
-
-from llc.posterior import Posterior
+from jaxtyping import Float, Shaped
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,8 @@ class Trace:
     time_sample_s: float = 0.0
 
 
-class Sampler(Protocol):
-    """A function that draws ``chains`` chains from a posterior, each started at w*."""
-
-    def __call__(self, key: Key[Array, ""], posterior: Posterior, **settings: Any) -> Trace:
-        """Return the trace; ``settings`` are the keys of ``sampler.<name>``."""
-        ...
+# (key, posterior, **settings of sampler.<name>) -> trace; each chain starts at w*.
+Sampler = Callable[..., Trace]
 
 
 def timed(function: Any, *args: Any, **static: Any) -> tuple[Any, float, float]:

@@ -1,0 +1,11 @@
+"""Shared by the tests: one thread, the project's compilation cache, and targets with exact answers."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Read by JAX when it is imported, so set before any test module imports it.
+os.environ["NPROC"] = "1"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

@@ -1,0 +1,52 @@
+"""Files appear whole or not at all."""
+
+from pathlib import Path
+
+import arviz
+import numpy as np
+import pytest
+
+from llc import artifacts
+from llc.samplers import Trace
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    artifacts.write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(RuntimeError, match="half way"), artifacts.whole(tmp_path / "a.txt") as path:
+        path.write_text("ne")
+        raise RuntimeError("half way")
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_json_that_is_not_strict_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        artifacts.write_json(tmp_path / "a.json", {"loss": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_beginning_again_removes_the_result_and_keeps_the_log(tmp_path: Path) -> None:
+    for name in ("metrics_summary.csv", "train.log"):
+        (tmp_path / name).write_text("old")
+    artifacts.begin(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["train.log"]
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_traces_open_as_arviz_inference_data(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    traces = {
+        name: Trace(
+            loss=rng.normal(size=shape),
+            n_grad_evals=1.0,
+            stats={"diverging": np.zeros(shape, bool)},
+            tuned={"step_size": np.ones(shape[0])},
+        )
+        for name, shape in {"nuts": (4, 10), "sgld": (2, 30)}.items()
+    }
+    artifacts.write_traces(tmp_path, traces)
+    for name, trace in traces.items():
+        data = arviz.InferenceData.from_netcdf(tmp_path / "traces.nc", base_group=name)
+        np.testing.assert_array_equal(data.posterior["loss"], trace.loss)
+        np.testing.assert_array_equal(data.sample_stats["tuned_step_size"], 1.0)
+        assert not data.sample_stats["diverging"].any()

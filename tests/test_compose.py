@@ -1,0 +1,342 @@
+"""From the command line and from saved files to a checked Job."""
+
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import yaml
+from composing import CONF, composed, job
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from llc import artifacts
+from llc.compose import SAVED_BY_HYDRA, before_jax, check_keys, command_line, parse
+from llc.config import ConfigError, Job
+from llc.ids import run_id
+
+CLASSES = np.array([0, 1, 2, 1, 0])
+
+
+def saved(folder: Path, of: Job) -> dict:
+    artifacts.write_config(folder, of)
+    return yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+
+
+def again(values: dict) -> Job:
+    return parse(OmegaConf.create(values), CONF.parent)
+
+
+# ---------------------------------------------------------------------------------------- keys
+
+
+@pytest.mark.parametrize(
+    ("override", "suggestion"),
+    [
+        ("sead=3", "seed"),
+        ("modle=small", "model"),
+        ("data.ndata=3", "data.n_data"),
+        ("training.learningrate=3", "training.learning_rate"),
+        ("sampler.ngld.draws=3", "sampler.sgld.draws"),
+        ("sampler.nuts.max_treedepth=3", "sampler.nuts.max_tree_depth"),
+        ("~posterio", "posterior"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_nearest(override: str, suggestion: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        check_keys(["seed=1", override])
+    assert str(error.value).startswith(f"{override}: there is no key ")
+    assert str(error.value).endswith(f" (did you mean {suggestion}?)")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "+experiment_name=x",
+        "++anything.at.all=x",
+        "hydra.run.dir=outputs/x",
+        "hydra/launcher=basic",
+        "model=small,base",
+        "data.path='a b,c.npz'",
+        "model.rank=3",
+        "model.depth=3",
+        "seed=range(0,3)",
+        "+sweep=digits",
+    ],
+)
+def test_known_keys_additions_and_hydras_own_pass(override: str) -> None:
+    check_keys([override])
+
+
+def test_an_override_that_hydra_cannot_read_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"'seed=\['"):
+        check_keys(["seed=["])
+
+
+# -------------------------------------------------------------------------------- command line
+
+
+@pytest.fixture
+def hydra_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "RUN" / ".hydra"
+    folder.mkdir(parents=True)
+    for name in SAVED_BY_HYDRA:
+        (folder / name).touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["model=small", "seed=3"],
+        ["-m", "model=small,base"],
+        ["--multirun", "+sweep=digits"],
+        ["+experiment_name=x", "hydra.run.dir=outputs/${experiment_name}/${now:%Y-%m-%d_%H-%M-%S}"],
+        ["--cfg", "job", "--resolve"],
+        ["--config-name", "config", "seed=3"],
+        ["--help"],
+    ],
+)
+def test_other_arguments_are_left_alone(argv: list[str]) -> None:
+    assert command_line(argv) == argv
+
+
+@pytest.mark.parametrize("name", [[], ["--config-name", "config"], ["--config-name=config"], ["-cn", "config"]])
+@pytest.mark.parametrize(
+    "option", [["--config-dir", "{}"], ["--config-dir={}"], ["-cd", "{}"], ["--config-dir", "{}/"], ["-cd", "{}/"]]
+)
+def test_a_saved_configuration_becomes_the_primary_one(option: list[str], name: list[str], hydra_folder: Path) -> None:
+    argv = command_line([*(part.format(hydra_folder) for part in option), *name])
+    assert argv[:4] == ["--config-path", str(hydra_folder), "--config-name", "config"]
+
+
+def test_a_relative_saved_configuration_becomes_an_absolute_path(
+    hydra_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(hydra_folder.parent.parent)
+    assert command_line(["--config-dir", "RUN/.hydra/"])[:2] == ["--config-path", str(hydra_folder)]
+
+
+def test_overrides_of_a_saved_configuration_are_kept(hydra_folder: Path) -> None:
+    argv = command_line(["seed=3", "--config-dir", str(hydra_folder), "-m", "posterior.gamma=1,2"])
+    assert argv[-3:] == ["seed=3", "-m", "posterior.gamma=1,2"]
+
+
+def test_a_run_of_a_saved_configuration_works_in_its_own_folder(hydra_folder: Path) -> None:
+    assert "hydra.job.chdir=true" in command_line(["--config-dir", str(hydra_folder)])
+
+
+@pytest.mark.parametrize("missing", SAVED_BY_HYDRA)
+def test_another_folder_is_left_to_hydra(missing: str, hydra_folder: Path) -> None:
+    (hydra_folder / missing).unlink()
+    argv = ["--config-dir", str(hydra_folder), "seed=3"]
+    assert command_line(argv) == argv
+
+
+def test_a_mistyped_key_beside_a_saved_configuration_is_refused(hydra_folder: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean seed"):
+        command_line(["--config-dir", str(hydra_folder), "sead=3"])
+
+
+# -------------------------------------------------------------------------------- round trips
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        "",
+        "model=base data=base",
+        "data=digits model.widths=[4,5]",
+        "data=linear model=dln training=truth precision=float64",
+        "data.noise=none",
+        "data.noise=student_t data.sigma=0.5",
+        "training.batch_size=null posterior.beta=1e-7",
+        "sampler=fast sampler.names=[hmc,mclmc] threads=2",
+        "training.optimizer=sgd training.learning_rate=1e-30 seed=2147483647",
+        "+experiment_name=x",
+    ],
+)
+def test_a_saved_job_is_the_same_job(overrides: str, tmp_path: Path) -> None:
+    job_before = job(*overrides.split())
+    job_after = again(saved(tmp_path, job_before))
+    assert job_after == job_before
+    assert run_id(job_after) == run_id(job_before)
+
+
+def test_a_saved_job_on_a_file_is_the_same_job_from_anywhere(tmp_path: Path) -> None:
+    np.savez(tmp_path / "my data.npz", x=np.ones((5, 2)), y=CLASSES)
+    job_before = job("data=npz", "data.path='my data.npz'", "data.n_data=4", cwd=tmp_path)
+    assert again(saved(tmp_path, job_before)) == job_before
+
+
+@settings(max_examples=30, deadline=None)
+@given(gamma=st.floats(0, 1e300), step_size=st.floats(1e-300, 1))
+def test_a_saved_number_keeps_every_digit(
+    gamma: float, step_size: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    values = saved(tmp_path_factory.getbasetemp(), again({**BARE, "posterior": {"gamma": gamma}}))
+    values["sampler"]["sgld"]["step_size"] = step_size
+    job_before = again(values)
+    assert job_before.posterior.gamma == gamma
+    assert again(saved(tmp_path_factory.getbasetemp(), job_before)) == job_before
+
+
+BARE = {"data": {"kind": "teacher"}, "model": {"kind": "mlp"}}
+
+
+def test_what_hydra_saves_is_the_same_job() -> None:
+    config = composed("model=base", "data.noise=none", "sampler=fast", "+experiment_name=x")
+    assert again(yaml.safe_load(OmegaConf.to_yaml(config))) == parse(config, CONF.parent)
+
+
+def test_how_a_run_was_started_is_not_saved(tmp_path: Path) -> None:
+    values = saved(tmp_path, job("stage=target", "target=somewhere", "expect_id=x"))
+    assert not {"stage", "target", "expect_id"} & set(values)
+
+
+# ------------------------------------------------------------------------ saved, then damaged
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training.steps", "abc", "training.steps: Value 'abc'"),
+        ("seed", 1.5, "seed: Value '1.5'"),
+        ("model.widths", ["a"], r"model.widths\[0\]: Value 'a'"),
+        ("posterior.gamma", [1], r"posterior.gamma: Value '\[1\]'"),
+        ("sampler.names", "sgld", "sampler.names: "),
+        ("sampler.nuts", None, "sampler.nuts: "),
+        ("model.foo", 3, "model.foo: Key 'foo'"),
+        ("sampler.nuts.drawz", 3, "sampler.nuts.drawz: Key 'drawz'"),
+        ("posterior.gamma", float("inf"), "posterior.gamma=inf: must be finite"),
+        ("posterior.gamma", -1, "posterior.gamma=-1.0: must be 0 or more"),
+        ("data.kind", "digit", r"data.kind='digit': must be one of .*\(did you mean digits\?\)"),
+        ("model", "small", "model='small': a saved configuration has no presets"),
+        ("data", None, "data=None: a saved configuration has no presets"),
+    ],
+)
+def test_a_wrong_value_in_a_saved_configuration_is_refused_by_key(
+    key: str, value: object, message: str, tmp_path: Path
+) -> None:
+    config = OmegaConf.create(saved(tmp_path, job()))
+    OmegaConf.update(config, key, value, merge=False)
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        parse(config, CONF.parent)
+
+
+def test_a_saved_section_without_its_kind_is_refused(tmp_path: Path) -> None:
+    values = saved(tmp_path, job())
+    del values["data"]["kind"]
+    with pytest.raises(ConfigError, match=r"data\.kind='\(missing\)'"):
+        again(values)
+
+
+# --------------------------------------------------------------- what concerns several sections
+
+
+@pytest.mark.parametrize("y", [CLASSES, np.ones((5, 3))])
+def test_a_file_brings_its_own_dimensions(y: np.ndarray, tmp_path: Path) -> None:
+    np.savez(tmp_path / "my.npz", x=np.ones((5, 7)), y=y)
+    model = job("data=npz", f"data.path={tmp_path}/my.npz").model
+    assert (model.d_in, model.d_out) == (7, 3)
+
+
+def test_digits_bring_their_own_dimensions() -> None:
+    model = job("data=digits").model
+    assert (model.d_in, model.d_out) == (64, 10)
+
+
+def test_explicit_widths_count_the_parameters_of_the_datas_dimensions() -> None:
+    assert job("data=digits", "model.widths=[8]").model.target_params == 64 * 8 + 8 + 8 * 10 + 10
+
+
+def test_a_deep_linear_network_counts_its_parameters() -> None:
+    assert job("model=dln", "model.widths=[4,5,6]", "model.rank=2").model.target_params == 4 * 5 + 5 * 6
+
+
+def test_a_deep_linear_network_of_other_dimensions_than_the_data_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"model\.widths=\[20, 20, 20\]: must be from \(64, 10\)"):
+        job("model=dln", "data=digits")
+
+
+def test_a_deep_linear_network_of_the_datas_dimensions_is_taken() -> None:
+    assert job("model=dln", "data=digits", "model.widths=[64,5,10]").model.widths == [64, 5, 10]
+
+
+def test_weights_of_a_teacher_need_a_teacher() -> None:
+    with pytest.raises(ConfigError, match=r"training\.w_star='teacher': must be trained with digits data"):
+        job("data=digits", "training.w_star=teacher")
+
+
+def test_a_file_without_a_path_is_refused_by_key() -> None:
+    with pytest.raises(ConfigError, match=r"^data\.path: .*missing"):
+        job("data=npz")
+
+
+@pytest.mark.parametrize("n_data", [1, 6])
+def test_more_rows_than_the_file_has_or_too_few_are_refused(n_data: int, tmp_path: Path) -> None:
+    np.savez(tmp_path / "my.npz", x=np.ones((5, 7)), y=CLASSES)
+    with pytest.raises(ConfigError, match=rf"data\.n_data={n_data}: must be between 2 and the file's 5 rows"):
+        job("data=npz", f"data.path={tmp_path}/my.npz", f"data.n_data={n_data}")
+
+
+def test_all_rows_of_a_file_are_used_by_default(tmp_path: Path) -> None:
+    np.savez(tmp_path / "my.npz", x=np.ones((5, 7)), y=CLASSES)
+    assert job("data=npz", f"data.path={tmp_path}/my.npz").data.n_data == 5
+
+
+def test_a_file_that_changed_after_the_job_was_saved_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "my.npz", x=np.ones((5, 7)), y=CLASSES)
+    values = saved(tmp_path, job("data=npz", f"data.path={tmp_path}/my.npz"))
+    np.savez(tmp_path / "my.npz", x=np.zeros((5, 7)), y=CLASSES)
+    with pytest.raises(ConfigError, match=r"data\.sha256=.*must be the digest of .*my\.npz"):
+        again(values)
+
+
+def test_a_relative_target_starts_where_the_command_is_started(tmp_path: Path) -> None:
+    assert job("target=results/targets/x", cwd=tmp_path).target == str(tmp_path / "results/targets/x")
+
+
+# ------------------------------------------------------------------------------------- threads
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for variable in (
+        *("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+        *("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"),
+    ):
+        monkeypatch.setenv(variable, "")  # restored afterwards, whatever the test sets
+        os.environ.pop(variable)
+    return monkeypatch
+
+
+def test_every_thread_pool_has_the_size_asked_for(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.delitem(sys.modules, "jax", raising=False)
+    before_jax(3, tmp_path)
+    sizes = {os.environ[name] for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    assert sizes == {"3"}
+
+
+def test_a_users_own_compilation_cache_is_kept(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.delitem(sys.modules, "jax", raising=False)
+    environment.setenv("JAX_COMPILATION_CACHE_DIR", "mine")
+    before_jax(1, tmp_path)
+    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == "mine"
+
+
+def test_another_number_of_threads_after_jax_is_refused(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setitem(sys.modules, "jax", ModuleType("jax"))
+    environment.setenv("NPROC", "1")
+    with pytest.raises(ConfigError, match="threads=2"):
+        before_jax(2, tmp_path)
+
+
+def test_the_same_number_of_threads_after_jax_is_fine(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setitem(sys.modules, "jax", ModuleType("jax"))
+    environment.setenv("NPROC", "2")
+    before_jax(2, tmp_path)

@@ -1,0 +1,104 @@
+"""From traces to estimates: values, standard errors, verdicts."""
+
+import numpy as np
+import pytest
+
+from llc.estimate import ESS_MIN, RHAT_MAX, Estimate, estimate
+from llc.samplers import Trace
+
+N, BETA, LOSS_STAR = 1000, 0.15, 0.25
+
+
+def trace_of(llc: np.ndarray, **stats: np.ndarray) -> Trace:
+    """Return a trace whose nβ (L_n − L_n(w*)) is ``llc``."""
+    return Trace(loss=LOSS_STAR + llc / (N * BETA), n_grad_evals=1.0, stats=stats)
+
+
+def estimate_of(llc: np.ndarray, **stats: np.ndarray) -> Estimate:
+    return estimate(trace_of(llc, **stats), loss_star=LOSS_STAR, n=N, beta=BETA, gamma=1.0)
+
+
+def autoregressive(rng: np.random.Generator, rho: float, shape: tuple[int, int], mean: float = 5.0) -> np.ndarray:
+    x = np.empty(shape)
+    x[:, 0] = rng.normal(size=shape[0])
+    for t in range(1, shape[1]):
+        x[:, t] = rho * x[:, t - 1] + np.sqrt(1 - rho**2) * rng.normal(size=shape[0])
+    return mean + x
+
+
+def test_the_estimate_is_the_tempered_mean_excess_loss() -> None:
+    llc = np.random.default_rng(0).gamma(3.0, size=(4, 1000))
+    found = estimate_of(llc)
+    assert found.llc_mean == pytest.approx(llc.mean(), rel=1e-9)
+    assert found.llc_std == pytest.approx(llc.std(ddof=1), rel=1e-9)
+    assert found.llc_mcse == pytest.approx(llc.std() / np.sqrt(found.ess), rel=0.02)
+    assert found.llc_ci_high - found.llc_ci_low == pytest.approx(2 * 1.96 * found.llc_mcse)
+    assert (found.n_chains, found.n_draws, found.status) == (4, 1000, "ok")
+
+
+def test_the_standard_error_is_calibrated_for_correlated_draws() -> None:
+    rng = np.random.default_rng(1)
+    found = [estimate_of(autoregressive(rng, 0.8, (4, 1000))) for _ in range(200)]
+    z = np.array([(e.llc_mean - 5.0) / e.llc_mcse for e in found])
+    # The sd of 200 standard normals is 1 ± 0.05; the MCSE is itself estimated, to about 5 %.
+    assert z.std() == pytest.approx(1.0, abs=0.25)
+    assert abs(z.mean()) < 4 / np.sqrt(200)
+    # AR(1): ESS = N (1 − ρ)/(1 + ρ)
+    assert np.mean([e.ess for e in found]) == pytest.approx(4000 * 0.2 / 1.8, rel=0.05)
+
+
+def test_float32_losses_are_summed_in_float64() -> None:
+    llc = np.random.default_rng(0).normal(5.0, size=(4, 50_000))
+    trace = trace_of(llc)
+    single = Trace(loss=trace.loss.astype(np.float32), n_grad_evals=1.0)
+    found = estimate(single, loss_star=LOSS_STAR, n=N, beta=BETA, gamma=1.0)
+    assert found.llc_mean == pytest.approx(llc.mean(), rel=1e-6)
+
+
+def test_chains_that_disagree_have_not_converged() -> None:
+    llc = np.random.default_rng(0).normal(5.0, size=(4, 2000))
+    found = estimate_of(llc + np.array([[0.0], [0.0], [0.0], [2.0]]))
+    assert found.rhat > RHAT_MAX
+    assert found.status == "not_converged"
+
+
+def test_too_few_effective_draws_have_not_converged() -> None:
+    found = estimate_of(np.random.default_rng(0).normal(5.0, size=(4, 80)))
+    assert found.ess < ESS_MIN
+    assert found.status == "not_converged"
+
+
+def test_a_chain_that_never_moved_has_not_converged_and_has_no_error() -> None:
+    llc = np.random.default_rng(0).normal(5.0, size=(4, 500))
+    llc[2] = 5.0
+    found = estimate_of(llc)
+    assert (found.llc_mcse, found.rhat, found.ess, found.status) == (None, None, None, "not_converged")
+
+
+def test_an_estimate_surely_below_zero_is_negative() -> None:
+    rng = np.random.default_rng(0)
+    assert estimate_of(rng.normal(-2.0, size=(4, 1000))).status == "negative"
+    assert estimate_of(rng.normal(-0.01, size=(4, 1000))).status == "ok"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_one_draw_that_is_not_finite_empties_the_estimate(bad: float) -> None:
+    llc = np.random.default_rng(0).normal(5.0, size=(4, 1000))
+    llc[1, 7] = bad
+    found = estimate_of(llc)
+    assert found.status == "diverged"
+    estimates = (found.llc_mean, found.llc_std, found.llc_mcse, found.llc_ci_low, found.llc_ci_high)
+    assert (*estimates, found.ess, found.ess_tail, found.rhat) == (None,) * 8
+
+
+def test_sampler_statistics_are_averaged_and_counted() -> None:
+    llc = np.random.default_rng(0).normal(5.0, size=(2, 500))
+    diverging = np.zeros((2, 500), bool)
+    diverging[0, :3] = True
+    found = estimate_of(llc, acceptance_rate=np.full((2, 500), 0.75), diverging=diverging)
+    assert (found.accept_rate, found.n_divergent) == (0.75, 3)
+    assert estimate_of(llc).accept_rate is None
+
+
+def test_one_chain_is_enough_for_an_estimate() -> None:
+    assert estimate_of(np.random.default_rng(0).normal(5.0, size=(1, 2000))).status == "ok"

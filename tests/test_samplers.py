@@ -1,0 +1,207 @@
+"""Every sampler against targets with exact answers, at finite nβ and γ."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from arviz_stats.base import array_stats
+
+from llc import samplers, seeds
+from llc.config import SamplerConfig
+from llc.posterior import Batch, Posterior
+from llc.samplers import hmc, mclmc, sgld
+
+CHEAP: dict[str, dict[str, Any]] = {
+    "sgld": {"step_size": 1e-3, "batch_size": 2, "warmup": 500, "draws": 100, "thin": 2, "chains": 3},
+    "hmc": {"target_accept": 0.8, "trajectory_length": 1.6, "warmup": 100, "draws": 100, "chains": 3},
+    "nuts": {"target_accept": 0.8, "max_tree_depth": 8, "warmup": 100, "draws": 100, "chains": 3},
+    "mclmc": {"energy_error": 1e-6, "warmup": 200, "draws": 100, "thin": 2, "chains": 3},
+}
+ACCURATE: dict[str, dict[str, Any]] = {
+    "hmc": {**CHEAP["hmc"], "warmup": 500, "draws": 3000, "chains": 4},
+    "nuts": {**CHEAP["nuts"], "warmup": 500, "draws": 2000, "chains": 4},
+    "mclmc": {**CHEAP["mclmc"], "warmup": 4000, "draws": 2000, "thin": 20, "chains": 4},
+}
+
+
+def quadratic_loss(w: jax.Array, data: Batch) -> jax.Array:
+    """½ Σ h_i (w_i − c_i)², with h in the first row of x and the minimum c in the second."""
+    return 0.5 * jnp.sum(data.x[0] * (w - data.x[1]) ** 2)
+
+
+class Quadratic(NamedTuple):
+    """A quadratic loss with curvatures h, sampled around a point that is δ off its minimum."""
+
+    h: np.ndarray
+    a: float  # nβ
+    gamma: float
+    delta: float = 0.0
+
+    def posterior(self) -> Posterior:
+        dim = len(self.h)
+        rows = Batch(jnp.asarray([self.h, np.full(dim, -self.delta)], jnp.float32), jnp.zeros((2, 1)), jnp.float32(1))
+        return Posterior(quadratic_loss, rows, rows, jnp.zeros(dim), jnp.float32(self.a), jnp.float32(self.gamma))
+
+    def loss_star(self) -> float:
+        return 0.5 * float(np.sum(self.h)) * self.delta**2
+
+    def llc(self) -> float:
+        """λ̂ = Σ a h/(2q) + (a/2) Σ h δ² [(γ/q)² − 1], q = a h + γ: moments of a normal."""
+        ah, q = self.a * self.h, self.a * self.h + self.gamma
+        return float(np.sum(ah / (2 * q) + ah * self.delta**2 / 2 * ((self.gamma / q) ** 2 - 1)))
+
+    def sgld_llc(self, step_size: float) -> float:
+        """The variance of the Euler scheme is 1/(q (1 − εq/4)) instead of 1/q."""
+        ah, q = self.a * self.h, self.a * self.h + self.gamma
+        return float(np.sum(ah / (2 * q * (1 - step_size * q / 4))))
+
+
+ISOTROPIC = Quadratic(np.ones(10), a=1000 / np.log(1000), gamma=1.0)
+TIGHT = ISOTROPIC._replace(gamma=100.0)
+STRETCHED = Quadratic(np.geomspace(0.01, 10.0, 12), a=300.0, gamma=2.0)
+OFF_MINIMUM = ISOTROPIC._replace(delta=0.1)
+
+
+def llc_and_mcse(problem: Quadratic, name: str, settings: dict[str, Any]) -> tuple[float, float]:
+    trace = samplers.load(name)(seeds.key(0, name), problem.posterior(), **settings)
+    llc = problem.a * (trace.loss.astype(np.float64) - problem.loss_star())
+    return float(llc.mean()), float(array_stats.mcse(llc, method="mean"))
+
+
+def test_the_exact_values_are_the_published_ones() -> None:
+    values = [ISOTROPIC._replace(gamma=gamma).llc() for gamma in (1.0, 10.0, 100.0)]
+    assert values == pytest.approx([4.965698, 4.676929, 2.957222], abs=1e-6)
+    assert OFF_MINIMUM.llc() == pytest.approx(-2.272203, abs=1e-6)
+    assert [ISOTROPIC.sgld_llc(e) for e in (1e-3, 1e-2)] == pytest.approx([5.153498, 7.812763], abs=1e-6)
+
+
+@pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT, STRETCHED, OFF_MINIMUM])
+@pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc"])
+def test_the_estimate_on_a_quadratic_is_the_closed_form(name: str, problem: Quadratic) -> None:
+    mean, mcse = llc_and_mcse(problem, name, ACCURATE[name])
+    assert mcse < 0.02 * abs(problem.llc())
+    assert abs(mean - problem.llc()) < 4 * mcse
+
+
+@pytest.mark.parametrize("target_accept", [0.6, 0.9])
+@pytest.mark.parametrize("name", ["hmc", "nuts"])
+def test_the_step_size_of_an_adjusted_sampler_does_not_matter(name: str, target_accept: float) -> None:
+    mean, mcse = llc_and_mcse(STRETCHED, name, {**ACCURATE[name], "target_accept": target_accept})
+    assert abs(mean - STRETCHED.llc()) < 4 * mcse
+
+
+@pytest.mark.parametrize(("step_size", "thin"), [(2e-4, 200), (1e-3, 40), (1e-2, 10)])
+@pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT])
+def test_sgld_returns_what_its_step_size_makes_it_return(problem: Quadratic, step_size: float, thin: int) -> None:
+    settings = {**CHEAP["sgld"], "step_size": step_size, "batch_size": 2, "warmup": 5000, "draws": 1000, "thin": thin}
+    mean, mcse = llc_and_mcse(problem, "sgld", settings)
+    exact = problem.sgld_llc(step_size)
+    assert mcse < 0.02 * exact
+    assert abs(mean - exact) < 4 * mcse
+
+
+def noisy_mean_loss(w: jax.Array, data: Batch) -> jax.Array:
+    """½ mean_i (w − x_i)²: the gradient of a minibatch is off by the mean of its x."""
+    return 0.5 * jnp.mean((w[0] - data.x[:, 0]) ** 2)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_minibatch_noise_heats_sgld_as_predicted(batch_size: int) -> None:
+    """Gradient noise of variance C multiplies the variance of w by 1 + ε a² C/4."""
+    n, a, gamma, step_size = 64, 10.0, 5.0, 0.02
+    x = np.random.default_rng(0).normal(size=(n, 1))
+    x -= x.mean()
+    rows = Batch(jnp.asarray(x, jnp.float32), jnp.zeros((n, 1)), jnp.float32(1))
+    posterior = Posterior(noisy_mean_loss, rows, rows, jnp.zeros(1), jnp.float32(a), jnp.float32(gamma))
+    settings = {"step_size": step_size, "warmup": 1000, "draws": 5000, "thin": 50, "chains": 4}
+    trace = sgld.sgld(seeds.key(0, "sgld"), posterior, batch_size=batch_size, **settings)
+    llc = a * (trace.loss.astype(np.float64) - 0.5 * np.mean(x**2))
+    q, noise = a + gamma, float(np.mean(x**2)) / batch_size
+    exact = a / (2 * q * (1 - step_size * q / 4)) * (1 + step_size * a**2 * noise / 4)
+    mcse = float(array_stats.mcse(llc, method="mean"))
+    assert mcse < 0.02 * exact
+    assert abs(llc.mean() - exact) < 4 * mcse
+
+
+@pytest.mark.parametrize("name", samplers.SAMPLERS)
+class TestContract:
+    """What holds of every sampler."""
+
+    def test_every_sampler_has_settings_and_takes_them(self, name: str) -> None:
+        assert set(vars(getattr(SamplerConfig(), name))) == set(CHEAP[name])
+
+    def test_traces_have_the_shape_asked_for(self, name: str) -> None:
+        trace = samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(), **CHEAP[name])
+        assert trace.loss.shape == (3, 100)
+        assert all(values.shape == (3, 100) for values in trace.stats.values())
+        assert all(values.shape == (3,) for values in trace.tuned.values())
+        assert np.isfinite(trace.loss).all()
+        assert trace.n_grad_evals > 0
+
+    def test_same_key_same_draws_other_key_other_draws(self, name: str) -> None:
+        first, again, other = (
+            samplers.load(name)(seeds.key(seed, name), STRETCHED.posterior(), **CHEAP[name]).loss for seed in (0, 0, 1)
+        )
+        np.testing.assert_array_equal(first, again)
+        assert not np.intersect1d(first, other).size
+
+    def test_chains_differ(self, name: str) -> None:
+        loss = samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(), **CHEAP[name]).loss
+        assert not np.intersect1d(loss[0], loss[1]).size
+
+    def test_only_the_product_of_loss_and_temperature_matters(self, name: str) -> None:
+        # Eight is a power of two, so that not one rounding differs.
+        scaled = STRETCHED._replace(h=8 * STRETCHED.h, a=STRETCHED.a / 8)
+        one, other = (
+            samplers.load(name)(seeds.key(0, name), problem.posterior(), **CHEAP[name]).loss * problem.a
+            for problem in (STRETCHED, scaled)
+        )
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+    def test_a_sweep_over_hyperparameters_compiles_once(self, name: str) -> None:
+        compiled: list[str] = []
+
+        def count(event: str, _seconds: float, **_: Any) -> None:
+            compiled.extend([event] if "backend_compile" in event else [])
+
+        first = {**CHEAP[name], "draws": 101}
+        changed = {k: 1.1 * v if isinstance(v, float) and v < 0.5 else v for k, v in first.items()}
+        changed |= {k: 0.9 for k in first if k == "target_accept"}
+        jax.monitoring.register_event_duration_secs_listener(count)
+        try:
+            samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(), **first)
+            at_first = len(compiled)
+            other = STRETCHED._replace(h=2 * STRETCHED.h, a=55.0, gamma=7.0).posterior()
+            samplers.load(name)(seeds.key(5, name), other, **changed)
+        finally:
+            jax.monitoring.unregister_event_duration_listener(count)
+        assert at_first >= 1
+        assert len(compiled) == at_first
+
+
+@pytest.mark.parametrize(
+    ("run", "arguments", "static"),
+    [
+        (sgld._run, (1e-3,), {"batch": None, "warmup": 1, "thin": 1}),
+        (hmc._run, (0.8, None), {"max_tree_depth": 5, "warmup": 1}),
+        (hmc._run, (0.8, 1.6), {"max_tree_depth": None, "warmup": 1}),
+        (mclmc._run, (1e-6,), {"warmup": 20, "thin": 1}),
+    ],
+    ids=["sgld", "nuts", "hmc", "mclmc"],
+)
+def test_memory_does_not_grow_with_draws_times_parameters(
+    run: Any, arguments: tuple[Any, ...], static: dict[str, int]
+) -> None:
+    dim, chains = 2000, 2
+    posterior = Quadratic(np.ones(dim), a=10.0, gamma=1.0).posterior()
+    arguments = tuple(jnp.float32(v) if v is not None else None for v in arguments)
+
+    def peak(draws: int) -> int:
+        compiled = run.lower(seeds.key(0, "k"), posterior, *arguments, draws=draws, chains=chains, **static).compile()
+        sizes = compiled.memory_analysis()
+        return int(sizes.temp_size_in_bytes + sizes.output_size_in_bytes)
+
+    grown = peak(1100) - peak(100)
+    assert grown < 0.02 * 1000 * chains * dim * 4

@@ -1,0 +1,386 @@
+"""Many runs become one table: of a plain multirun, and of a sweep."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from llc import summary
+from llc.summary import BadRun, aggregate_results, read_jobs, write_failures, write_jobs, write_summary
+
+PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
+COLUMNS = [
+    "llc_mean", "llc_std", "llc_mcse", "llc_ci_low", "llc_ci_high", "ess", "ess_tail", "rhat", "accept_rate",
+    "n_divergent", "n_chains", "n_draws", "n_grad_evals", "time_compile_s", "time_sample_s", "loss_star", "beta",
+    "gamma", "llc_true", "status",
+]  # fmt: skip
+
+
+def columns_of(*samplers: str) -> list[str]:
+    return [f"{sampler}_{column}" for sampler in samplers for column in PER_SAMPLER]
+
+
+def write_run(folder: Path, run_id: str, **llc_mean: float | None) -> None:
+    """Write what a finished run with these samplers and estimates leaves. None: it diverged."""
+    folder.mkdir(parents=True)
+    target = {"n_params": 51, "grad_norm": 1e-5, "stopped": "gradient"}
+    (folder / "run_info.json").write_text(json.dumps({"run_id": run_id, "target": target}))
+    rows = []
+    for value in llc_mean.values():
+        row = dict.fromkeys(COLUMNS, 1.0) | {"llc_true": None, "llc_mean": value, "ess": 500.0, "n_draws": 500}
+        rows.append(row | {"status": "ok" if value is not None else "diverged"})
+    pd.DataFrame(rows, index=pd.Index(llc_mean, name="sampler")).to_csv(folder / "metrics_summary.csv")
+
+
+def lines(file: Path) -> list[list[str]]:
+    with file.open(newline="", encoding="utf-8") as stream:
+        return list(csv.reader(stream))
+
+
+# ------------------------------------------------------------------------------- plain multirun
+
+
+def write_multirun_job(folder: Path, number: int, overrides: list[str], **llc_mean: float | None) -> None:
+    run = folder / str(number)
+    write_run(run, f"{number:012x}", **llc_mean)
+    config = {"data": {"n_data": 100}, "model": {"target_params": 50}, "seed": number}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    (run / ".hydra").mkdir()
+    (run / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(overrides))
+
+
+def test_jobs_of_a_multirun_are_sorted_by_number(tmp_path: Path) -> None:
+    for number in (10, 9, 2, 11, 0):
+        write_multirun_job(tmp_path, number, [f"seed={number}"], nuts=float(number))
+    table = aggregate_results(tmp_path)
+    assert list(table["job_id"]) == [0, 2, 9, 10, 11]
+    assert list(table["nuts_llc_mean"]) == [0, 2, 9, 10, 11]
+
+
+def test_columns_of_a_multirun_are_in_the_order_of_the_contract(tmp_path: Path) -> None:
+    write_multirun_job(tmp_path, 0, ["model=small", "posterior.gamma=2", "seed=0"], nuts=4.5, sgld=4.0)
+    table = aggregate_results(str(tmp_path))
+    about = ["job_id", "run_id", "model", "posterior.gamma", "n_data", "target_params", "seed"]
+    assert list(table.columns) == [*about, *columns_of("nuts", "sgld")]
+    assert list(table.iloc[0]) == [
+        *(0, "000000000000", "small", "2", 100, 50, 0),
+        *(4.5, 500.0, 1.0, 1.0, "ok"),
+        *(4.0, 500.0, 1.0, 1.0, "ok"),
+    ]
+
+
+def test_an_addition_is_a_column_without_its_plus(tmp_path: Path) -> None:
+    write_multirun_job(tmp_path, 0, ["+experiment_name=a=b"], nuts=4.5)
+    assert list(aggregate_results(tmp_path)["experiment_name"]) == ["a=b"]
+
+
+def test_jobs_without_metrics_are_left_out(tmp_path: Path) -> None:
+    for number in range(3):
+        write_multirun_job(tmp_path, number, [], nuts=float(number))
+    (tmp_path / "1" / "metrics_summary.csv").unlink()
+    assert list(aggregate_results(tmp_path)["job_id"]) == [0, 2]
+
+
+def test_other_folders_of_a_multirun_are_left_out(tmp_path: Path) -> None:
+    write_multirun_job(tmp_path, 0, [], nuts=1.0)
+    write_run(tmp_path / "old", "0123456789ab", nuts=2.0)
+    (tmp_path / "multirun.yaml").touch()
+    assert list(aggregate_results(tmp_path)["job_id"]) == [0]
+
+
+def test_a_sampler_that_one_job_has_is_empty_in_the_others(tmp_path: Path) -> None:
+    write_multirun_job(tmp_path, 0, [], nuts=1.0)
+    write_multirun_job(tmp_path, 1, [], nuts=2.0, hmc=3.0)
+    table = aggregate_results(tmp_path)
+    assert list(table.columns[-10:]) == columns_of("nuts", "hmc")
+    assert table["hmc_llc_mean"].isna().tolist() == [True, False]
+
+
+def test_a_diverged_sampler_is_a_row_without_an_estimate(tmp_path: Path) -> None:
+    write_multirun_job(tmp_path, 0, [], sgld=None, nuts=2.0)
+    (row,) = aggregate_results(tmp_path).to_dict("records")
+    assert (row["sgld_status"], row["nuts_llc_mean"]) == ("diverged", 2.0)
+    assert pd.isna(row["sgld_llc_mean"])
+
+
+def test_an_empty_folder_is_an_empty_table(tmp_path: Path) -> None:
+    table = aggregate_results(tmp_path)
+    assert table.empty
+    assert list(table.columns) == ["job_id", "run_id", "n_data", "target_params", "seed"]
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotADirectoryError, match=r"2026-01-01: no such folder; give multirun/DATE/TIME"):
+        aggregate_results(tmp_path / "2026-01-01")
+
+
+# ---------------------------------------------------------------------------------- a sweep
+
+
+class Results:
+    """A synthetic ``results/``: a sweep ``x`` of three jobs on two targets."""
+
+    ids = ("000000000123", "1234567890e1", "0123456789ab")  # two look like numbers
+    targets = ("000000000007", "000000000007", "7654321000e9")
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "results" / "sweeps" / "x"
+        self.runs = [folder / "results" / "runs" / run_id for run_id in self.ids]
+        self.target_folders = [folder / "results" / "targets" / target_id for target_id in self.targets]
+        write_jobs(self.folder / "jobs.csv", [self.row(number) for number in range(3)])
+
+    def row(self, number: int) -> dict:
+        return {
+            "job_id": number,
+            "run_id": self.ids[number],
+            "target_id": self.targets[number],
+            "posterior.gamma": [1, 2, 1][number],
+            "model": "small",
+            "seed": [0, 0, 1][number],
+            "n_data": 100,
+            "target_params": 50,
+            "samplers": "nuts sgld",
+            "overrides": f"+sweep=x posterior.gamma={[1, 2, 1][number]} seed={[0, 0, 1][number]}",
+        }
+
+    def train(self, number: int, log: str = "w* found\n") -> None:
+        folder = self.target_folders[number]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "snakemake.log").write_text(log)
+        (folder / "target.json").touch()
+
+    def finish(self, *numbers: int) -> None:
+        for number in numbers:
+            self.train(number)
+            write_run(self.runs[number], self.ids[number], nuts=float(number), sgld=number + 0.5)
+
+    def fail(self, number: int, log: str) -> None:
+        self.train(number)
+        self.runs[number].mkdir(parents=True)
+        (self.runs[number] / "snakemake.log").write_text(log)
+
+    def reason(self, number: int) -> str:
+        return write_failures(self.folder).set_index("job_id").at[number, "reason"]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    return Results(tmp_path)
+
+
+def test_a_summary_has_a_row_per_job(results: Results) -> None:
+    results.finish(0, 1, 2)
+    write_summary(results.folder)
+    header, *rows = lines(results.folder / "summary.csv")
+    about = ["job_id", "run_id", "posterior.gamma", "model", "n_data", "target_params", "seed"]
+    assert header == [*about, *columns_of("nuts", "sgld")]
+    assert [row[:8] for row in rows] == [
+        ["0", "000000000123", "1", "small", "100", "50", "0", "0.0"],
+        ["1", "1234567890e1", "2", "small", "100", "50", "0", "1.0"],
+        ["2", "0123456789ab", "1", "small", "100", "50", "1", "2.0"],
+    ]
+
+
+def test_estimates_have_a_row_per_job_and_sampler(results: Results) -> None:
+    results.finish(0, 1, 2)
+    write_summary(results.folder)
+    table = pd.read_csv(results.folder / "estimates.csv", dtype={"run_id": str})
+    assert set(COLUMNS) < set(table.columns)
+    assert list(zip(table["run_id"], table["sampler"], table["llc_mean"], strict=True)) == [
+        (run_id, sampler, number + extra)
+        for number, run_id in enumerate(results.ids)
+        for sampler, extra in [("nuts", 0), ("sgld", 0.5)]
+    ]
+    assert set(table["n_params"]) == {51}
+    assert set(table["training_stopped"]) == {"gradient"}
+
+
+def test_a_finished_sweep_has_no_failures(results: Results) -> None:
+    results.finish(0, 1, 2)
+    write_summary(results.folder)
+    assert lines(results.folder / "failures.csv") == [["job_id", "run_id", "reason", "log", "overrides"]]
+
+
+def test_runs_of_other_sweeps_are_left_out(results: Results) -> None:
+    results.finish(0, 1, 2)
+    write_run(results.folder.parent.parent / "runs" / "ffffffffffff", "ffffffffffff", nuts=1.0, sgld=2.0)
+    write_summary(results.folder)
+    assert [row[1] for row in lines(results.folder / "summary.csv")[1:]] == list(results.ids)
+
+
+def test_a_sweep_is_aggregated_like_its_summary(results: Results) -> None:
+    results.finish(0, 1, 2)
+    write_summary(results.folder)
+    written = pd.read_csv(results.folder / "summary.csv", dtype={"run_id": str})
+    pd.testing.assert_frame_equal(aggregate_results(results.folder), written)
+
+
+def test_an_unfinished_sweep_is_aggregated_without_what_is_missing(results: Results) -> None:
+    results.finish(0, 2)
+    assert list(aggregate_results(results.folder)["run_id"]) == [results.ids[0], results.ids[2]]
+
+
+def test_ids_that_look_like_numbers_stay_text(results: Results) -> None:
+    jobs = read_jobs(results.folder / "jobs.csv")
+    assert list(jobs["run_id"]) == list(results.ids)
+    assert list(jobs["target_id"]) == list(results.targets)
+
+
+# ---------------------------------------------------------------------------------- failures
+
+
+def test_failures_are_the_jobs_without_a_result(results: Results) -> None:
+    results.finish(0)
+    results.fail(1, "Traceback (most recent call last):\nValueError: no\n")
+    write_failures(results.folder)
+    assert lines(results.folder / "failures.csv") == [
+        ["job_id", "run_id", "reason", "log", "overrides"],
+        ["1", "1234567890e1", "ValueError: no", f"{results.runs[1]}/snakemake.log", results.row(1)["overrides"]],
+        ["2", "0123456789ab", "not started", "", results.row(2)["overrides"]],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        ("INFO: start\nTraceback (most recent call last):\n  File x\nValueError: one\n", "ValueError: one"),
+        (
+            "KeyError: 'a'\n\nDuring handling of the above exception, another exception occurred:\n\nTypeError: two\n",
+            "TypeError: two",
+        ),
+        (
+            "Traceback (most recent call last):\nFloatingPointError: L_n(w*) is nan\n\nSet the environment variable"
+            " HYDRA_FULL_ERROR=1 for a complete stack trace.\n",
+            "FloatingPointError: L_n(w*) is nan",
+        ),
+        ("jaxlib._jax.XlaRuntimeError: RESOURCE_EXHAUSTED\n", "jaxlib._jax.XlaRuntimeError: RESOURCE_EXHAUSTED"),
+        ("Traceback (most recent call last):\nMemoryError\n", "MemoryError"),
+        ("Traceback (most recent call last):\nKeyboardInterrupt\n", "KeyboardInterrupt"),
+        ("ValueError: \xe9\n", "ValueError: \xe9"),
+    ],
+)
+def test_the_reason_is_the_last_exception_of_the_log(results: Results, log: str, reason: str) -> None:
+    results.fail(1, log)
+    assert results.reason(1) == reason
+
+
+@pytest.mark.parametrize(
+    ("log", "end"),
+    [("[INFO] - run\n[INFO] - w*: 51 parameters\n", "[INFO] - w*: 51 parameters"), ("", "(empty)"), ("\n", "(empty)")],
+)
+def test_a_killed_process_is_told_by_where_its_log_ends(results: Results, log: str, end: str) -> None:
+    results.fail(1, log)
+    assert results.reason(1) == f"stopped without an exception, as when it is killed; its log ends: {end}"
+
+
+def test_a_log_that_is_not_text_is_read(results: Results) -> None:
+    results.fail(1, "")
+    (results.runs[1] / "snakemake.log").write_bytes(b"\xff\xfe\nValueError: no\n")
+    assert results.reason(1) == "ValueError: no"
+
+
+def test_a_target_that_failed_is_the_reason_of_all_its_jobs(results: Results) -> None:
+    results.train(0, log="FloatingPointError: L_n(w*) is nan\n")
+    (results.target_folders[0] / "target.json").unlink()
+    failures = write_failures(results.folder)
+    assert list(failures["reason"]) == [*["FloatingPointError: L_n(w*) is nan"] * 2, "not started"]
+    assert list(failures["log"][:2]) == [results.target_folders[0] / "snakemake.log"] * 2
+
+
+def test_a_job_that_waits_for_its_turn_is_not_started(results: Results) -> None:
+    results.train(0)
+    assert results.reason(0) == "not started"
+
+
+def test_a_summary_of_other_jobs_is_removed(results: Results) -> None:
+    results.finish(0, 1, 2)
+    write_summary(results.folder)
+    write_jobs(results.folder / "jobs.csv", [results.row(0), results.row(1)])
+    write_failures(results.folder)
+    assert not (results.folder / "summary.csv").exists()
+
+
+def test_a_summary_of_the_same_jobs_is_kept(results: Results) -> None:
+    results.finish(0, 1, 2)
+    write_summary(results.folder)
+    write_failures(results.folder)
+    assert (results.folder / "summary.csv").exists()
+
+
+# ----------------------------------------------------------------------------------- damage
+
+
+def without(column: str) -> pd.DataFrame:
+    return pd.DataFrame({name: [1.0] for name in ["sampler", *COLUMNS] if name != column})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe\x00\x81",
+        b"sampler,llc_mean\nnuts,1.0\n",
+        (",".join(["sampler", *COLUMNS]) + "\n").encode(),
+        (",".join(["sampler", *COLUMNS]) + "\nnuts,1.0,1.0\n").encode(),
+        (",".join(["sampler", *COLUMNS]) + 2 * f"\nnuts{',1.0' * len(COLUMNS)}").encode(),
+        *(without(column).to_csv(index=False).encode() for column in ["sampler", *PER_SAMPLER]),
+    ],
+)
+def test_damaged_metrics_are_refused_by_file(results: Results, content: bytes) -> None:
+    results.finish(0, 1, 2)
+    file = results.runs[1] / "metrics_summary.csv"
+    file.write_bytes(content)
+    with pytest.raises(BadRun, match=rf"^{file}: .*; delete {file.parent} and run the sweep again$"):
+        write_summary(results.folder)
+
+
+def test_a_row_of_metrics_too_few_is_refused_by_file(results: Results) -> None:
+    results.finish(0, 1, 2)
+    file = results.runs[1] / "metrics_summary.csv"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:2]))
+    with pytest.raises(BadRun, match=rf"^{file}: rows 'nuts', expected 'nuts sgld'"):
+        write_summary(results.folder)
+
+
+def test_a_run_in_the_folder_of_another_is_refused_by_file(results: Results) -> None:
+    results.finish(0, 1, 2)
+    info = results.runs[1] / "run_info.json"
+    info.write_text((results.runs[0] / "run_info.json").read_text())
+    with pytest.raises(BadRun, match=rf"^{info}: is run {results.ids[0]}"):
+        write_summary(results.folder)
+
+
+def test_a_refused_summary_leaves_no_table(results: Results) -> None:
+    results.finish(0, 1, 2)
+    (results.runs[1] / "metrics_summary.csv").write_bytes(b"")
+    with pytest.raises(BadRun):
+        write_summary(results.folder)
+    assert [file.name for file in results.folder.iterdir()] == ["jobs.csv"]
+
+
+# --------------------------------------------------------------------------------- the command
+
+
+def test_the_command_prints_each_failure_and_their_number(
+    results: Results, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results.finish(0, 2)
+    results.fail(1, "ValueError: no\n")
+    monkeypatch.setattr(sys, "argv", ["llc.summary", "--failures", str(results.folder)])
+    summary.main()
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == "job 1 (1234567890e1): ValueError: no"
+    assert second.endswith(f"log: {results.runs[1]}/snakemake.log")
+    assert third.startswith("1 jobs without a result")
+
+
+def test_the_command_fails_on_a_damaged_run(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    results.finish(0, 1, 2)
+    (results.runs[1] / "metrics_summary.csv").write_bytes(b"")
+    monkeypatch.setattr(sys, "argv", ["llc.summary", str(results.folder)])
+    with pytest.raises(SystemExit, match=r"1234567890e1/metrics_summary\.csv"):
+        summary.main()

@@ -1,0 +1,172 @@
+"""``train.py`` as a person runs it: real processes, real files."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from llc import truth
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = ["training=fast", "sampler.names=[sgld]", "sampler.sgld.warmup=100", "sampler.sgld.draws=40"]
+TINY_NUTS = ["sampler.nuts.warmup=30", "sampler.nuts.draws=40", "sampler.nuts.max_tree_depth=4"]
+TIMINGS = ["time_compile_s", "time_sample_s"]
+RUN_FILES = {
+    ".hydra", "config.yaml", "metrics_summary.csv", "run_info.json", "target.json", "target.npz", "traces.nc", "train.log"
+}  # fmt: skip
+
+
+def train(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "train.py"), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def only(folder: Path, pattern: str) -> Path:
+    (found,) = folder.glob(pattern)
+    return found
+
+
+def metrics(run: Path) -> pd.DataFrame:
+    return pd.read_csv(run / "metrics_summary.csv", index_col="sampler")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of one finished job of two samplers."""
+    cwd = tmp_path_factory.mktemp("saved")
+    done = train(cwd, *TINY, *TINY_NUTS, "sampler.names=[sgld,nuts]", "seed=3")
+    assert done.returncode == 0, done.stderr
+    return only(cwd, "outputs/*/*")
+
+
+def test_a_job_writes_the_run_directory(saved: Path) -> None:
+    assert {p.name for p in saved.iterdir()} == RUN_FILES
+    assert list(metrics(saved).index) == ["nuts", "sgld"]
+    about = json.loads((saved / "run_info.json").read_text())
+    assert about["target"]["n_params"] == 51
+    assert about["seed"] == 3
+    assert set(about["timings_s"]) == {"import", "data", "train", "compile", "sample", "diagnose", "write"}
+    config = yaml.safe_load((saved / "config.yaml").read_text())
+    assert (config["data"]["n_data"], config["model"]["target_params"], config["seed"]) == (100, 50, 3)
+
+
+def test_the_documented_rerun_gives_bit_equal_numbers(saved: Path, tmp_path: Path) -> None:
+    done = train(tmp_path, "--config-dir", f"{saved}/.hydra/")
+    assert done.returncode == 0, done.stderr
+    again = only(tmp_path, "outputs/*/*")
+    pd.testing.assert_frame_equal(metrics(again).drop(columns=TIMINGS), metrics(saved).drop(columns=TIMINGS), rtol=0)
+    assert (again / "config.yaml").read_text() == (saved / "config.yaml").read_text()
+
+
+def test_a_saved_configuration_takes_overrides_of_values_and_refuses_presets(saved: Path, tmp_path: Path) -> None:
+    done = train(tmp_path, f"--config-dir={saved}/.hydra", "sampler.names=[sgld]", "seed=4")
+    assert done.returncode == 0, done.stderr
+    config = yaml.safe_load(only(tmp_path, "outputs/*/*/config.yaml").read_text())
+    assert (config["seed"], config["sampler"]["sgld"]["draws"]) == (4, 40)
+    refused = train(tmp_path, f"--config-dir={saved}/.hydra", "model=base")
+    assert refused.returncode != 0
+    assert "no presets" in refused.stderr
+
+
+def test_another_sampler_in_the_job_does_not_change_a_samplers_draws(saved: Path, tmp_path: Path) -> None:
+    done = train(tmp_path, *TINY, "seed=3")
+    assert done.returncode == 0, done.stderr
+    alone = metrics(only(tmp_path, "outputs/*/*")).loc["sgld"]
+    assert alone["llc_mean"] == metrics(saved).loc["sgld", "llc_mean"]
+
+
+def test_every_job_of_a_multirun_has_its_own_folder(tmp_path: Path) -> None:
+    done = train(tmp_path, "-m", "model=small,base", *TINY, "training.steps=50")
+    assert done.returncode == 0, done.stderr
+    sweep = only(tmp_path, "multirun/*/*")
+    assert {p.name for p in sweep.iterdir()} == {"0", "1", "multirun.yaml"}
+    assert [json.loads((sweep / n / "run_info.json").read_text())["target"]["n_params"] for n in "01"] == [51, 9921]
+
+
+def test_a_sampler_that_diverges_is_a_row_and_the_others_stand(tmp_path: Path) -> None:
+    arguments = [*TINY, *TINY_NUTS, "sampler.names=[sgld,nuts]", "sampler.sgld.step_size=1e6"]
+    done = train(tmp_path, *arguments, "+experiment_name=x", "hydra.run.dir=outputs/${experiment_name}/run")
+    assert done.returncode == 0, done.stderr
+    table = metrics(tmp_path / "outputs/x/run")
+    assert table.loc["sgld", "status"] == "diverged"
+    estimates = ["llc_mean", "llc_std", "llc_mcse", "llc_ci_low", "llc_ci_high", "ess", "ess_tail", "rhat"]
+    assert table.loc["sgld", estimates].isna().all()
+    assert table.loc["nuts", estimates].notna().all()
+
+
+def test_a_crash_is_a_nonzero_exit_a_reason_in_the_log_and_no_result(tmp_path: Path) -> None:
+    finished = train(tmp_path, *TINY, "hydra.run.dir=run")
+    assert finished.returncode == 0, finished.stderr
+    crashed = train(tmp_path, *TINY, "hydra.run.dir=run", "training.optimizer=sgd", "training.learning_rate=1e30")
+    assert crashed.returncode == 1
+    assert not (tmp_path / "run/metrics_summary.csv").exists()
+    assert "FloatingPointError: training.learning_rate=1e+30" in (tmp_path / "run/train.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("sampler.sgld.step_sise=1", "did you mean sampler.sgld.step_size?"),
+        ("modle=small", "did you mean model?"),
+        ("model=smal", "Could not find 'model/smal'"),
+        ("seed=abc", "could not be converted to Integer"),
+        ("sampler.names=[nutz]", "did you mean nuts?"),
+        ("posterior.gamma=-1", "posterior.gamma=-1.0: must be 0 or more"),
+        ("data=npz data.path=nowhere.npz", "no such file"),
+        ("expect_id=000000000000", "plan again"),
+    ],
+)
+def test_bad_input_is_one_clear_error_before_any_work(argument: str, message: str, tmp_path: Path) -> None:
+    done = train(tmp_path, *argument.split())
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("outputs/*/*/config.yaml"))
+
+
+def test_a_users_arrays_are_found_from_where_the_command_is_started(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 4))
+    np.savez(tmp_path / "mine.npz", x=x, y=(x[:, 0] > 0).astype(int))
+    done = train(tmp_path, "data=npz", "data.path=mine.npz", "data.n_data=50", *TINY)
+    assert done.returncode == 0, done.stderr
+    about = json.loads(only(tmp_path, "outputs/*/*/run_info.json").read_text())
+    assert about["target"]["widths"][0] == 4
+    assert about["target"]["widths"][-1] == 2
+    assert about["target"]["test_accuracy"] > 0.6
+
+
+def test_double_precision_is_double_from_end_to_end(tmp_path: Path) -> None:
+    done = train(tmp_path, "model=dln", "data=linear", "training=truth", *TINY[1:], "precision=float64")
+    assert done.returncode == 0, done.stderr
+    run = only(tmp_path, "outputs/*/*")
+    about = json.loads((run / "run_info.json").read_text())
+    assert np.load(run / "target.npz")["w_star"].dtype == np.float64
+    assert about["target"]["loss"] < 1e-25  # the teacher's weights are not rounded
+
+
+def test_nuts_finds_the_learning_coefficient_of_a_deep_linear_network(tmp_path: Path) -> None:
+    arguments = ["model=dln", "model.widths=[20,20,20]", "model.rank=5", "data=linear", "data.n_data=10000"]
+    budget = ["sampler.names=[nuts]", "sampler.nuts.warmup=200", "sampler.nuts.draws=150", "sampler.nuts.chains=3"]
+    done = train(tmp_path, *arguments, "training=truth", *budget)
+    assert done.returncode == 0, done.stderr
+    found = metrics(only(tmp_path, "outputs/*/*")).loc["nuts"]
+    exact = truth.deep_linear([20, 20, 20], rank=5).value
+    assert found["llc_true"] == exact == 172.0
+    assert found["llc_mcse"] < 0.01 * exact
+    assert found["llc_mean"] == pytest.approx(exact, rel=0.05)
+
+
+def test_a_job_keeps_to_its_threads(tmp_path: Path) -> None:
+    done = train(tmp_path, *TINY, "model=base", "data=base", "training.steps=20", "training.batch_size=null")
+    assert done.returncode == 0, done.stderr
+    used = os.times()
+    del used  # the process is over; its own clock is in the run directory
+    about = json.loads(only(tmp_path, "outputs/*/*/run_info.json").read_text())
+    assert about["cpu_per_wall"] < 1.15
