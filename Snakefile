@@ -15,10 +15,10 @@ include: "workflow/rules/summary.smk"
 
 
 rule all:
+    default_target: True
     input:
         f"results/sweeps/{SWEEP}/summary.csv",
         [f"results/runs/{run_id}/metrics_summary.csv" for run_id in JOBS],
-    default_target: True
 
 
 onerror:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig
 
 from llc import compose
@@ -22,7 +22,7 @@ def main(config: DictConfig) -> None:
     try:
         job = compose.parse(config, Path(hydra.utils.get_original_cwd()))
     except ConfigError as error:
-        raise HydraException(f"train.py: {error}") from None  # which Hydra prints without a traceback
+        raise ConfigCompositionException(f"train.py: {error}") from None  # printed without a traceback
     if job.expect_id not in (None, run_id(job)):
         sys.exit(f"expect_id={job.expect_id}: the configuration is now {run_id(job)}; plan again with snakemake -n")
     start = time.perf_counter()

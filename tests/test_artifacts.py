@@ -12,9 +12,14 @@ from llc.samplers import Trace
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     artifacts.write_text(tmp_path / "a.txt", "old")
-    with pytest.raises(RuntimeError, match="half way"), artifacts.whole(tmp_path / "a.txt") as path:
-        path.write_text("ne")
-        raise RuntimeError("half way")
+
+    def write_half() -> None:
+        with artifacts.whole(tmp_path / "a.txt") as path:
+            path.write_text("ne")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        write_half()
     assert (tmp_path / "a.txt").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 

@@ -137,6 +137,12 @@ def test_another_folder_is_left_to_hydra(missing: str, hydra_folder: Path) -> No
     assert command_line(argv) == argv
 
 
+@pytest.mark.parametrize("override", ["sead=3", "~sead"])
+def test_a_mistyped_key_on_the_command_line_is_refused(override: str) -> None:
+    with pytest.raises(ConfigError, match="did you mean seed"):
+        command_line(["-m", "model=small,base", override])
+
+
 def test_a_mistyped_key_beside_a_saved_configuration_is_refused(hydra_folder: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean seed"):
         command_line(["--config-dir", str(hydra_folder), "sead=3"])

@@ -124,7 +124,7 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 class Results:
     """A synthetic ``results/``: a sweep ``x`` of three jobs on two targets."""
 
-    ids = ("000000000123", "1234567890e1", "0123456789ab")  # two look like numbers
+    ids = ("000000000123", "1234567890e1", "998877665544")  # which look like numbers
     targets = ("000000000007", "000000000007", "7654321000e9")
 
     def __init__(self, folder: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_summary_has_a_row_per_job(results: Results) -> None:
     assert [row[:8] for row in rows] == [
         ["0", "000000000123", "1", "small", "100", "50", "0", "0.0"],
         ["1", "1234567890e1", "2", "small", "100", "50", "0", "1.0"],
-        ["2", "0123456789ab", "1", "small", "100", "50", "1", "2.0"],
+        ["2", "998877665544", "1", "small", "100", "50", "1", "2.0"],
     ]
 
 
@@ -240,7 +240,7 @@ def test_failures_are_the_jobs_without_a_result(results: Results) -> None:
     assert lines(results.folder / "failures.csv") == [
         ["job_id", "run_id", "reason", "log", "overrides"],
         ["1", "1234567890e1", "ValueError: no", f"{results.runs[1]}/snakemake.log", results.row(1)["overrides"]],
-        ["2", "0123456789ab", "not started", "", results.row(2)["overrides"]],
+        ["2", "998877665544", "not started", "", results.row(2)["overrides"]],
     ]
 
 

@@ -144,9 +144,15 @@ def test_ids_of_real_data_are_those_of_the_jobs_that_hydra_composes(study: Study
 
 
 def test_ids_of_rows_are_those_of_the_jobs_that_hydra_composes(study: Study) -> None:
-    text = 'model,model.widths,posterior,training.steps\nbase,,"{gamma: 3, beta0: 2}",7\n,[4],,\ndln,,{beta: 0.5},\n'
-    for point in study.csv(text):
-        assert point.run_id == run_id(job(*point.overrides, conf=study.conf))
+    rows = ["base,,{gamma: 3},,7", ",[4],,,", "dln,,{beta: 0.5},fast,", ",,,fast,", ",,,base,"]
+    header = "model,model.widths,posterior,sampler,training.steps"
+    jobs = study.csv("\n".join([header, *rows]))
+    assert [point.run_id for point in jobs] == [run_id(job(*point.overrides, conf=study.conf)) for point in jobs]
+
+
+def test_a_section_of_a_row_is_merged_into_its_preset(study: Study) -> None:
+    (point,) = study.csv("sampler,sampler.sgld\nfast,{chains: 7}\n")
+    assert point.run_id == run_id(job("sampler=fast", "sampler.sgld.chains=7"))
 
 
 def test_jobs_that_differ_in_sampling_share_their_target(study: Study) -> None:

@@ -59,10 +59,11 @@ def reduced_rank_regression(m: int, h: int, n: int, r: int) -> tuple[float, int]
     return value + odd / 8, 1 + odd
 
 
-@pytest.mark.parametrize(("m", "h", "n"), list(itertools.product(range(1, 7), repeat=3)))
-def test_two_layers_are_reduced_rank_regression(m: int, h: int, n: int) -> None:
-    for r in range(min(m, h, n) + 1):
-        assert deep_linear([m, h, n], r) == reduced_rank_regression(m, h, n, r)
+@pytest.mark.parametrize("m", range(1, 7))
+def test_two_layers_are_reduced_rank_regression(m: int) -> None:
+    for h, n in itertools.product(range(1, 7), repeat=2):
+        for r in range(min(m, h, n) + 1):
+            assert deep_linear([m, h, n], r) == reduced_rank_regression(m, h, n, r), (m, h, n, r)
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.data())

@@ -28,3 +28,9 @@ def test_the_width_is_the_nearest_of_all(d_in: int, d_out: int, depth: int, targ
 @pytest.mark.parametrize("width", [1, 2, 7, 30])
 def test_the_width_of_an_exact_count_is_found_again(width: int, depth: int) -> None:
     assert solve_hidden_width(9, 4, depth, count_params([9, *[width] * depth, 4], bias=True)) == width
+
+
+def test_of_two_equally_near_widths_the_smaller_is_taken() -> None:
+    nine, thirteen = (count_params([2, width, 1], bias=True) for width in (2, 3))
+    assert (nine, thirteen) == (9, 13)
+    assert solve_hidden_width(2, 1, depth=1, target_params=11) == 2

@@ -1,0 +1,222 @@
+"""The workflow, run by the real Snakemake in a copy of the project."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ("Snakefile", "train.py", "workflow", "profiles", "conf", "llc", "envs")
+BIN = Path(sys.executable).parent
+
+TINY = """\
+# @package _global_
+defaults:
+  - override /training: fast
+sampler:
+  names: [sgld]
+  sgld: {{warmup: 50, draws: 40, thin: 2, chains: 2}}
+hydra:
+  sweeper:
+    params:
+{params}
+"""
+
+
+class Project:
+    """A copy of the project with sweeps of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for part in PARTS:
+            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+            copy(ROOT / part, folder / part)
+        path = os.pathsep.join([str(BIN), os.environ["PATH"]])
+        self.env = {**os.environ, "PATH": path, "PYTHONPATH": str(folder)}
+
+    def sweep(self, name: str, **params: str) -> None:
+        lines = "\n".join(f"      {key.replace('__', '.')}: {value}" for key, value in params.items())
+        (self.folder / f"conf/sweep/{name}.yaml").write_text(TINY.format(params=lines))
+
+    def snakemake(self, sweep: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.command("snakemake", "--cores", "2", *arguments, "--config", f"sweep={sweep}")
+
+    def command(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
+
+    def planned(self, sweep: str) -> dict[str, int]:
+        """Return how many jobs of each rule a dry run plans."""
+        plan = self.snakemake(sweep, "-n", "--quiet", "rules")
+        assert plan.returncode == 0, plan.stderr
+        counts = [line.split() for line in plan.stdout.splitlines()]
+        return {words[0]: int(words[1]) for words in counts if len(words) == 2 and words[1].isdigit()}
+
+    def table(self, sweep: str, name: str = "summary.csv") -> pd.DataFrame:
+        return pd.read_csv(self.folder / f"results/sweeps/{sweep}" / name, dtype={"run_id": str})
+
+
+def made(project: Project) -> dict[str, int]:
+    """Return when each run was made, by run id."""
+    return {p.parent.name: p.stat().st_mtime_ns for p in project.folder.glob("results/runs/*/metrics_summary.csv")}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project whose sweep ``one``, two step sizes × one seed, has been run."""
+    project = Project(tmp_path_factory.mktemp("project"))
+    project.sweep("one", sampler__sgld__step_size="1e-5,2e-5")
+    done = project.snakemake("one")
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+def test_a_sweep_makes_a_table_with_a_row_per_job(project: Project) -> None:
+    table = project.table("one")
+    front = ["job_id", "run_id", "sampler.sgld.step_size", "n_data", "target_params", "seed"]
+    assert list(table)[:7] == [*front, "sgld_llc_mean"]
+    assert list(table["sampler.sgld.step_size"]) == [1e-5, 2e-5]
+    assert table["sgld_llc_mean"].notna().all()
+    assert len(project.table("one", "failures.csv")) == 0
+    assert len(project.table("one", "estimates.csv")) == 2
+    assert list(project.table("one", "jobs.csv")["job_id"]) == [0, 1]
+
+
+def test_one_target_is_trained_once_and_shared(project: Project) -> None:
+    targets = set(project.table("one", "jobs.csv")["target_id"])
+    assert len(targets) == 1
+    (target,) = targets
+    for run_id in project.table("one")["run_id"]:
+        run = project.folder / "results/runs" / run_id
+        assert json.loads((run / "run_info.json").read_text())["target_id"] == target
+        assert not (run / "target.npz").exists()
+
+
+def test_a_finished_sweep_has_nothing_to_do(project: Project) -> None:
+    again = project.snakemake("one")
+    assert again.returncode == 0
+    assert "Nothing to be done" in again.stderr + again.stdout
+
+
+def test_another_sweep_runs_only_what_is_new(project: Project) -> None:
+    before = made(project)
+    # The same two jobs spelled otherwise, in another order, and one more seed of each.
+    project.sweep("two", sampler__sgld__step_size="0.00002,0.00001", seed="0,1", posterior__gamma="1")
+    assert project.planned("two") == {"jobs": 1, "run": 2, "target": 1, "summary": 1, "all": 1, "total": 6}
+    assert project.snakemake("two").returncode == 0
+    after = made(project)
+    assert {run: after[run] for run in before} == before
+    assert len(after) == len(before) + 2
+    assert len(project.table("two")) == 4
+
+
+def test_removing_a_value_runs_nothing_but_the_table(project: Project) -> None:
+    project.sweep("fewer", sampler__sgld__step_size="1e-5,2e-5")
+    assert project.snakemake("fewer").returncode == 0
+    project.sweep("fewer", sampler__sgld__step_size="1e-5")
+    assert project.planned("fewer") == {"jobs": 1, "summary": 1, "all": 1, "total": 3}
+    assert project.snakemake("fewer").returncode == 0
+    assert len(project.table("fewer")) == 1
+
+
+def test_a_csv_of_jobs_shares_its_runs_with_a_grid(project: Project) -> None:
+    keys = ["training", "sampler.names", "sampler.sgld.warmup", "sampler.sgld.draws", "sampler.sgld.thin"]
+    header = ",".join([*keys, "sampler.sgld.chains", "sampler.sgld.step_size", "seed"])
+    rows = ["fast,[sgld],50,40,2,2,1e-5,", "fast,[sgld],50,40,2,2,2e-5,0"]
+    (project.folder / "conf/sweep/points.csv").write_text("\n".join([header, *rows]) + "\n")
+    assert project.planned("points") == {"jobs": 1, "summary": 1, "all": 1, "total": 3}
+
+
+def test_plain_hydra_runs_the_same_jobs_with_the_same_numbers(project: Project) -> None:
+    done = project.command(sys.executable, "train.py", "-m", "+sweep=one")
+    assert done.returncode == 0, done.stderr
+    (folder,) = project.folder.glob("multirun/*/*")
+    script = f"from llc.summary import aggregate_results as a; a({str(folder)!r}).to_csv('plain.csv', index=False)"
+    assert project.command(sys.executable, "-c", script).returncode == 0
+    plain, table = pd.read_csv(project.folder / "plain.csv", dtype={"run_id": str}), project.table("one")
+    assert list(plain["run_id"]) == list(table["run_id"])
+    assert list(plain["sgld_llc_mean"]) == list(table["sgld_llc_mean"])
+
+
+def test_a_changed_preset_runs_exactly_the_jobs_that_it_changes(project: Project) -> None:
+    project.sweep("presets", data="small,digits", sampler__sgld__step_size="1e-5")
+    preset = project.folder / "conf/data/digits.yaml"
+    assert project.planned("presets") == {"jobs": 1, "run": 1, "target": 1, "summary": 1, "all": 1, "total": 5}
+    preset.write_text(preset.read_text() + "n_data: 1437 # what it is anyway\n")
+    before = project.snakemake("presets", "-n", "-p").stdout
+    preset.write_text(preset.read_text().replace("1437", "200"))
+    after = project.snakemake("presets", "-n", "-p").stdout
+    runs = [{word for word in plan.split() if word.startswith("expect_id=")} for plan in (before, after)]
+    assert len(runs[0]) == len(runs[1]) == 1
+    assert runs[0] != runs[1]
+
+
+def test_a_job_that_fails_fails_alone_and_alone_runs_again(project: Project) -> None:
+    project.sweep("broken", training__learning_rate="1e-2,1e25", seed="5")
+    failed = project.snakemake("broken")
+    assert failed.returncode == 1
+    failures = project.table("broken", "failures.csv")
+    assert len(failures) == 1
+    assert failures.loc[0, "reason"].startswith("FloatingPointError: training.learning_rate=1e+25")
+    assert (project.folder / failures.loc[0, "log"]).exists()
+    assert not (project.folder / "results/sweeps/broken/summary.csv").exists()
+    assert "FloatingPointError" in failed.stderr
+    planned = project.planned("broken")
+    assert {rule: planned[rule] for rule in ("target", "run", "summary")} == {"target": 1, "run": 1, "summary": 1}
+
+
+def test_a_killed_job_fails_alone_and_alone_runs_again(project: Project) -> None:
+    project.sweep("killed", sampler__sgld__step_size="3e-5,4e-5,5e-5", seed="6")
+    jobs = project.snakemake("killed", "-n", "-p").stdout
+    victim = next(word for word in jobs.split() if word.startswith("expect_id=") and "target=" not in word)
+    command = ["snakemake", "--cores", "2", "--config", "sweep=killed"]
+    with (project.folder / "killed.log").open("w") as log:
+        running = subprocess.Popen(command, cwd=project.folder, env=project.env, stdout=log, stderr=log)
+        while running.poll() is None:
+            for pid in (p.name for p in Path("/proc").iterdir() if p.name.isdigit()):
+                try:
+                    words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+                except OSError:  # it has ended meanwhile
+                    continue
+                if words[1:2] == ["train.py"] and victim in words and "stage=target" not in words:
+                    os.kill(int(pid), signal.SIGKILL)
+            time.sleep(0.05)
+    assert running.returncode == 1
+    failures = project.table("killed", "failures.csv")
+    assert list("expect_id=" + failures["run_id"]) == [victim]
+    assert "killed" in failures.loc[0, "reason"]
+    before = made(project)
+    assert project.snakemake("killed").returncode == 0
+    assert set(made(project)) - set(before) == {victim.removeprefix("expect_id=")}
+    assert {run: at for run, at in made(project).items() if run in before} == before
+    assert len(project.table("killed")) == 3
+    assert len(project.table("killed", "failures.csv")) == 0
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"sampler__sgld__step_sise": "1,2"}, "did you mean sampler.sgld.step_size?"),
+        ({"sampler__sgld__step_size": "1e-5,-1"}, "sampler.sgld.step_size=-1.0: must be above 0"),
+        ({"seed": "0,0"}, "the same job as"),
+        ({"seed": "range(5,5)"}, "no values"),
+    ],
+)
+def test_a_wrong_sweep_is_one_error_before_any_job(project: Project, params: dict[str, str], message: str) -> None:
+    project.sweep("wrong", **params)
+    done = project.snakemake("wrong")
+    assert done.returncode == 1
+    assert "conf/sweep/wrong.yaml" in done.stderr
+    assert message in done.stderr
+    assert not (project.folder / "results/sweeps/wrong").exists()
+
+
+def test_an_unknown_sweep_or_setting_is_an_error_that_helps(project: Project) -> None:
+    assert "did you mean one?" in project.snakemake("onee").stderr
+    assert "only key is sweep" in project.command("snakemake", "-n", "--config", "swep=two").stderr
