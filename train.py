@@ -24,7 +24,9 @@ def main(config: DictConfig) -> None:
     except ConfigError as error:
         raise ConfigCompositionException(f"train.py: {error}") from None  # printed without a traceback
     if job.expect_id not in (None, run_id(job)):
-        sys.exit(f"expect_id={job.expect_id}: the configuration is now {run_id(job)}; plan again with snakemake -n")
+        sys.exit(
+            f"train.py: expect_id={job.expect_id}: the configuration is now {run_id(job)}; plan again with snakemake -n"
+        )
     start = time.perf_counter()
     compose.before_jax(job.threads, HERE / ".cache" / "jax")
     from llc import job as jobs  # imports JAX, which reads the number of threads once

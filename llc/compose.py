@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import math
 import os
@@ -22,7 +21,8 @@ from llc import npz
 from llc.config import DATA, MODELS, ConfigError, Job, nearest, require, require_choice
 from llc.widths import count_params
 
-GROUPS = ("data", "model", "training", "posterior", "sampler", "sweep")
+SECTIONS = ("data", "model", "training", "posterior", "sampler")
+GROUPS = (*SECTIONS, "sweep")
 SAVED_BY_HYDRA = ("config.yaml", "hydra.yaml", "overrides.yaml")
 DIGITS_DIMS = (64, 10)
 
@@ -52,36 +52,41 @@ def parse(config: DictConfig, cwd: Path) -> Job:
     ConfigError
         If a value is wrong; the message names the key, the value and what it must be.
     """
-    typed = config if OmegaConf.get_type(config) is Job else _with_types(config)
     try:
+        typed = config if OmegaConf.get_type(config) is Job else _with_types(config)
         values = {f.name: typed[f.name] for f in fields(Job)}
         plain: dict[str, Any] = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in values.items()}
         job = Job(**plain)
     except OmegaConfBaseException as error:
-        raise ConfigError(_explain(error)) from None
+        raise ConfigError(explain(error)) from None
     _check_finite(asdict(job))
     return _complete(job, cwd)
 
 
 def _with_types(config: DictConfig) -> DictConfig:
     """Give a configuration that was read from a file the types of the schema."""
-    known = OmegaConf.create({f.name: config[f.name] for f in fields(Job) if f.name in config})
     schema = Job()
+    known = OmegaConf.create({f.name: config[f.name] for f in fields(Job) if f.name in config})
+    for section in SECTIONS:
+        if section in known and not OmegaConf.is_dict(known[section]):
+            raise ConfigError(
+                f"{section}={known[section]!r}: a saved configuration has no presets, only values to override"
+            )
     for group, kinds in {"data": DATA, "model": MODELS}.items():
-        section = known.get(group)
-        if not OmegaConf.is_dict(section):
-            raise ConfigError(f"{group}={section!r}: a saved configuration has no presets, only values to override")
-        require_choice(f"{group}.kind", section.get("kind", "(missing)"), kinds)
-        setattr(schema, group, kinds[section.kind])
-    try:
-        return OmegaConf.merge(OmegaConf.structured(schema), known)  # type: ignore[return-value]
-    except OmegaConfBaseException as error:
-        raise ConfigError(_explain(error)) from None
+        require_choice(f"{group}.kind", OmegaConf.select(known, f"{group}.kind", default="(missing)"), kinds)
+        setattr(schema, group, kinds[known[group].kind])
+    return OmegaConf.merge(OmegaConf.structured(schema), known)  # type: ignore[return-value]
 
 
-def _explain(error: OmegaConfBaseException) -> str:
+def explain(error: Exception) -> str:
+    """Return what an error of Hydra or OmegaConf says, on one line that starts with the key."""
+    if isinstance(error.__cause__, OmegaConfBaseException):
+        error = error.__cause__
+    if not isinstance(error, OmegaConfBaseException):
+        return str(error).split("Config search path")[0].strip()
     message = str(error.msg or error).split("\n")[0]
-    return f"{error.full_key}: {message}" if error.full_key else message
+    hint = nearest(str(error.full_key), known_keys()) if "not in" in message else ""
+    return f"{error.full_key}: {message}{hint}" if error.full_key else message
 
 
 def _check_finite(values: dict[str, Any], prefix: str = "") -> None:
@@ -94,6 +99,10 @@ def _check_finite(values: dict[str, Any], prefix: str = "") -> None:
 
 def _complete(job: Job, cwd: Path) -> Job:
     """Fill in what the values imply, and check what concerns more than one section."""
+    for group, kinds in {"data": DATA, "model": MODELS}.items():
+        section = getattr(job, group)
+        kind = next(name for name, schema in kinds.items() if type(section) is schema)
+        require(section.kind == kind, f"{group}.kind", section.kind, f"{kind} here; choose a preset with {group}=…")
     data, model = job.data, job.model
     dims = {"digits": DIGITS_DIMS}.get(data.kind)  # of the data; a teacher's are the model's
     if data.kind == "npz":
@@ -103,7 +112,7 @@ def _complete(job: Job, cwd: Path) -> Job:
         require(2 <= data.n_data <= file.n, "data.n_data", data.n_data, f"between 2 and the file's {file.n} rows")
         changed = data.sha256 not in (None, file.sha256)
         require(not changed, "data.sha256", data.sha256, f"the digest of {data.path}, which is {file.sha256}")
-        data.sha256 = file.sha256
+        data.sha256, data.classes = file.sha256, file.classes
         dims = (file.d_in, file.d_out)
     if model.kind == "mlp":
         if dims is not None:
@@ -171,17 +180,26 @@ def command_line(argv: list[str]) -> list[str]:
     becomes the primary one. Only the ``hydra:`` settings of ``conf/config.yaml`` are then
     lost, so the one that matters is given again.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config-dir", "-cd")
-    parser.add_argument("--config-name", "-cn", default="config")
-    known, rest = parser.parse_known_args(argv)
-    check_keys(arg for arg in rest if ("=" in arg and not arg.startswith("-")) or arg.startswith("~"))
-    if known.config_dir is None:
+    check_keys(arg for arg in argv if ("=" in arg and not arg.startswith("-")) or arg.startswith("~"))
+    config_dir, rest = _take_option(argv, "--config-dir", "-cd")
+    if config_dir is None:
         return argv
-    folder = Path(known.config_dir).absolute()
+    _, rest = _take_option(rest, "--config-name", "-cn")
+    folder = Path(config_dir).absolute()
     if not all((folder / name).is_file() for name in SAVED_BY_HYDRA):
         return argv
     return ["--config-path", str(folder), "--config-name", "config", "hydra.job.chdir=true", *rest]
+
+
+def _take_option(argv: list[str], *names: str) -> tuple[str | None, list[str]]:
+    """Return the value of an option, given as ``name value`` or ``name=value``, and the other arguments."""
+    for i, argument in enumerate(argv):
+        name, equals, value = argument.partition("=")
+        if name in names and equals:
+            return value, argv[:i] + argv[i + 1 :]
+        if argument in names and i + 1 < len(argv):
+            return argv[i + 1], argv[:i] + argv[i + 2 :]
+    return None, argv
 
 
 def before_jax(threads: int, cache: Path) -> None:

@@ -91,6 +91,7 @@ class NpzData:
     n_data: int | None = None  # training rows, drawn by seed; null: all; the others are the test set
     sigma: float = 1.0  # sd of the Gaussian likelihood of real targets
     sha256: str | None = None  # of the file; filled in, and checked if given
+    classes: bool | None = None  # whether y are classes; filled in
 
     def __post_init__(self) -> None:
         require(self.sigma > 0, "data.sigma", self.sigma, "above 0")
@@ -161,7 +162,12 @@ class TrainingConfig:
         require(0 <= self.momentum < 1, "training.momentum", self.momentum, "in [0, 1)")
         require(self.weight_decay >= 0, "training.weight_decay", self.weight_decay, "0 or more")
         require(self.steps >= 1, "training.steps", self.steps, "at least 1")
-        require((self.batch_size or 1) >= 1, "training.batch_size", self.batch_size, "at least 1, or null")
+        require(
+            self.batch_size is None or self.batch_size >= 1,
+            "training.batch_size",
+            self.batch_size,
+            "at least 1, or null",
+        )
         require(self.grad_tol >= 0, "training.grad_tol", self.grad_tol, "0 or more")
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from llc.config import Job
+from llc.widths import hidden_widths
 
 SCHEMA = 1  # part of every id: a new value makes all results new ones
 
@@ -33,10 +34,12 @@ def canonical(job: Job) -> dict[str, Any]:
         asdict(section) for section in (job.data, job.model, job.training, job.posterior)
     )
     data.pop("path", None)  # the file's digest stands for it
-    if model["kind"] == "dln":
-        del model["target_params"]
-    elif model["widths"] is not None:
-        del model["target_params"], model["depth"]
+    if data["kind"] == "npz" and data["classes"]:
+        del data["sigma"]
+    if model["kind"] == "mlp":
+        model["widths"] = hidden_widths(job.model)
+        del model["depth"]
+    del model["target_params"]
     if job.data.kind != "teacher":
         model.pop("rank", None)
     if training["batch_size"] is not None and training["batch_size"] >= data["n_data"]:
@@ -52,6 +55,7 @@ def canonical(job: Job) -> dict[str, Any]:
     sampler = {name: asdict(getattr(job.sampler, name)) for name in job.sampler.names}
     if "sgld" in sampler:
         sampler["sgld"]["batch_size"] = min(sampler["sgld"]["batch_size"], data["n_data"])
+    posterior["gamma"] += 0.0  # no negative zero
     return {
         "data": data,
         "model": model,

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from llc.config import DlnModel, MlpModel
-from llc.widths import count_params, solve_hidden_width
+from llc.widths import count_params, hidden_widths
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -39,12 +39,7 @@ def build(config: MlpModel | DlnModel) -> Model:
 
 
 def _mlp(config: MlpModel) -> Model:
-    hidden = config.widths
-    if hidden is None:
-        assert config.target_params is not None  # parsed: one of the two is given
-        width = solve_hidden_width(config.d_in, config.d_out, config.depth, config.target_params)
-        hidden = [width] * config.depth
-    widths = (config.d_in, *hidden, config.d_out)
+    widths = (config.d_in, *hidden_widths(config), config.d_out)
     activation = ACTIVATIONS[config.activation]
 
     def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from llc.config import ConfigError
+
+MAX_CLASSES = 100_000
 
 
 class Arrays(NamedTuple):
@@ -28,6 +31,7 @@ class Description(NamedTuple):
     n: int
     d_in: int
     d_out: int
+    classes: bool
 
 
 def load(path: Path) -> Arrays:
@@ -43,7 +47,7 @@ def load(path: Path) -> Arrays:
         return ConfigError(f"data.path={str(path)!r}: {problem}")
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             missing = {"x", "y"} - set(file.files)
             if missing:
                 raise refuse(
@@ -52,21 +56,24 @@ def load(path: Path) -> Arrays:
             x, y = file["x"], file["y"]
     except FileNotFoundError:
         raise refuse("no such file; a relative path starts where the command is started") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        if isinstance(error, ConfigError):
-            raise
+    except ConfigError:
+        raise
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise refuse(f"not a readable npz file of plain arrays ({error})") from None
-    if x.ndim != 2 or len(x) < 2 or x.dtype.kind not in "fiu":
-        raise refuse(f"x must be numbers of shape (n ≥ 2, d), got {x.dtype} {x.shape}")
-    if len(y) != len(x) or y.ndim not in (1, 2) or y.dtype.kind not in "fiu":
+    if x.ndim != 2 or len(x) < 2 or x.size == 0 or x.dtype.kind not in "fiu":
+        raise refuse(f"x must be numbers of shape (n ≥ 2, d ≥ 1), got {x.dtype} {x.shape}")
+    if y.ndim not in (1, 2) or len(y) != len(x) or y.size == 0 or y.dtype.kind not in "fiu":
         raise refuse(f"y must be (n,) classes or (n, m) targets with n={len(x)}, got {y.dtype} {y.shape}")
+    with np.errstate(over="ignore"):  # what overflows is refused below
+        x, y = (a if a is y and y.dtype.kind != "f" else a.astype(np.float64) for a in (x, y))
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise refuse("x and y must be finite; it holds NaN or infinity")
-    x = x.astype(np.float64)
     if y.dtype.kind == "f":
-        return Arrays(x, y.astype(np.float64).reshape(len(y), -1))
-    if y.ndim != 1 or y.min() < 0:
-        raise refuse("y of integers are classes: shape (n,), values 0, 1, …; save real targets as floats")
+        return Arrays(x, y.reshape(len(y), -1))
+    if y.ndim != 1 or y.min() < 0 or y.max() >= MAX_CLASSES:
+        raise refuse(
+            f"y of integers are classes: shape (n,), values 0, 1, … below {MAX_CLASSES}; save real targets as floats"
+        )
     return Arrays(x, y.astype(np.int32))
 
 
@@ -83,5 +90,6 @@ def describe(path: Path) -> Description:
 @lru_cache(maxsize=64)
 def _describe(path: Path, _mtime_ns: int, _size: int) -> Description:
     x, y = load(path)
-    d_out = int(y.max()) + 1 if y.ndim == 1 else y.shape[1]
-    return Description(hashlib.sha256(path.read_bytes()).hexdigest(), len(x), x.shape[1], d_out)
+    classes = y.ndim == 1
+    d_out = int(y.max()) + 1 if classes else y.shape[1]
+    return Description(hashlib.sha256(path.read_bytes()).hexdigest(), len(x), x.shape[1], d_out, classes)

@@ -23,6 +23,7 @@ JOB_COLUMNS = ["job_id", "run_id"]
 COMMON_COLUMNS = ["n_data", "target_params", "seed"]
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
 FAILURE_COLUMNS = ["job_id", "run_id", "reason", "log", "overrides"]
+OWN_ERROR = "train.py: "  # how it begins when it refuses a configuration
 EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Failure)\b")
 
 
@@ -45,7 +46,7 @@ def aggregate_results(folder: str | Path) -> pd.DataFrame:
         ``{sampler}_llc_mean``, ``_ess``, ``_llc_mcse``, ``_rhat``, ``_status`` of each sampler.
         Jobs without a result are left out; empty if none has one.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder}: no such folder; give multirun/DATE/TIME or results/sweeps/NAME")
     if (folder / "jobs.csv").exists():
@@ -67,7 +68,7 @@ def _multirun_job(run: Path) -> dict[str, Any]:
     overrides = yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
     return {
         "job_id": _number(run),
-        "run_id": json.loads((run / "run_info.json").read_text(encoding="utf-8"))["run_id"],
+        "run_id": _read_run_info(run)["run_id"],
         **dict(override.lstrip("+").split("=", 1) for override in overrides if "=" in override),
         "n_data": config["data"]["n_data"],
         "target_params": config["model"]["target_params"],
@@ -97,7 +98,7 @@ def tidy(jobs: pd.DataFrame, runs: Sequence[Path]) -> pd.DataFrame:
     """Return the estimates table: one row per job and sampler, every column of both."""
     parts = []
     for run in runs:
-        about = json.loads((run / "run_info.json").read_text(encoding="utf-8"))
+        about = _read_run_info(run)
         if about["run_id"] != run.name:
             raise BadRun(f"{run / 'run_info.json'}: is run {about['run_id']}; delete {run} and run the sweep again")
         target = about["target"]
@@ -111,6 +112,15 @@ def tidy(jobs: pd.DataFrame, runs: Sequence[Path]) -> pd.DataFrame:
     front = ["run_id", *facts]
     table = table[[*front, *table.columns.drop(front)]]
     return jobs[_job_columns(jobs)].merge(table, on="run_id", validate="one_to_many")
+
+
+def _read_run_info(run: Path) -> dict[str, Any]:
+    path = run / "run_info.json"
+    try:
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadRun(f"{path}: not readable ({error}); delete {run} and run the sweep again") from None
+    return about
 
 
 def read_metrics(path: Path) -> pd.DataFrame:
@@ -183,9 +193,12 @@ def _reason(log: Path) -> str:
     if not log.exists():
         return "not started"
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("Set the environment variable HYDRA_FULL_ERROR")]
     for line in reversed(lines):
         if EXCEPTION.match(line):
             return line
+    if lines and lines[-1].startswith(OWN_ERROR):
+        return lines[-1]
     return f"stopped without an exception, as when it is killed; its log ends: {lines[-1] if lines else '(empty)'}"
 
 
@@ -201,6 +214,8 @@ def main() -> None:
         except BadRun as error:
             sys.exit(str(error))
         return
+    if not (args.folder / "jobs.csv").exists():
+        sys.exit(f"{args.folder / 'jobs.csv'} is missing: no job was started")
     failures = write_failures(args.folder)
     for row in failures.to_dict("records"):
         print(f"job {row['job_id']} ({row['run_id']}): {row['reason']}\n    log: {row['log']}")

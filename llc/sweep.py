@@ -24,12 +24,14 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from llc.compose import check_keys, parse, register_schema
-from llc.config import ConfigError, Job, nearest
+from llc.compose import check_keys, explain, parse, register_schema
+from llc.config import ConfigError, Job, nearest, require
 from llc.ids import run_id, target_id
 
 ERRORS_SHOWN = 10
+COMPOSITION_ERRORS = (ConfigError, HydraException, OmegaConfBaseException)
 
 
 @dataclass(frozen=True)
@@ -89,15 +91,15 @@ def load(name: str, conf: Path, cwd: Path) -> list[SweepJob]:
     with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
         try:
             points = list(_csv_points(file) if file.suffix == ".csv" else _yaml_points(file, name))
-        except (ConfigError, HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(f"{file}: {error}") from None
+        except (*COMPOSITION_ERRORS, YAMLError, csv.Error, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file}: {explain(error)}") from None
         jobs, errors = [], []
         composer = _Composer()
         for number, point in enumerate(points):
             try:
                 jobs.append(composer.job(number, point, cwd))
-            except (ConfigError, HydraException, OmegaConfBaseException) as error:
-                errors.append(f"{point.where}: {str(error).strip()}")
+            except COMPOSITION_ERRORS as error:
+                errors.append(f"{point.where}: {explain(error)}")
     if not points:
         errors.append("it has no jobs: give hydra.sweeper.params at least one value, or the CSV a row")
     if not errors:
@@ -127,6 +129,8 @@ def _parse_overrides(texts: list[str]) -> list[Override]:
 
 
 def _yaml_points(file: Path, name: str) -> Iterator[Point]:
+    if "@package _global_" not in file.read_text(encoding="utf-8").split("\n", 1)[0]:
+        raise ConfigError("its first line must be '# @package _global_', or its keys land under sweep:")
     base = f"+sweep={name}"
     params = compose("config", [base], return_hydra_config=True).hydra.sweeper.params
     if not params:
@@ -173,7 +177,7 @@ def _csv_points(file: Path) -> Iterator[Point]:
                 raise ConfigError(f"{where}: {error}") from None
             if swept:
                 raise ConfigError(f"{where}: {swept[0]} has several values; a row is one job, quote a text with commas")
-            yield Point(where, texts, header)
+            yield Point(where, texts, [key.lstrip("+") for key in header])
 
 
 class _Composer:
@@ -199,6 +203,13 @@ class _Composer:
             if not self._needs_hydra(override):
                 OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
         job = parse(config, cwd)
+        for key in ("stage", "target", "expect_id"):
+            require(
+                getattr(job, key) == getattr(Job(), key),
+                key,
+                getattr(job, key),
+                "left out of a sweep: the workflow sets it",
+            )
         swept = {key: _value(config, choices, key) for key in point.keys}
         return SweepJob(number, point.overrides, swept, job, run_id(job), target_id(job))
 

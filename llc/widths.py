@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from llc.config import MlpModel
+
 
 def count_params(widths: Sequence[int], bias: bool) -> int:
     """Return the number of parameters of a fully connected network.
@@ -15,6 +17,14 @@ def count_params(widths: Sequence[int], bias: bool) -> int:
         Whether each layer adds a bias.
     """
     return sum((d_in + bias) * d_out for d_in, d_out in pairwise(widths))
+
+
+def hidden_widths(model: MlpModel) -> list[int]:
+    """Return the hidden widths of an MLP: those given, or equal ones solved for its target."""
+    if model.widths is not None:
+        return list(model.widths)
+    assert model.target_params is not None  # parsed: one of the two is given
+    return [solve_hidden_width(model.d_in, model.d_out, model.depth, model.target_params)] * model.depth
 
 
 def solve_hidden_width(d_in: int, d_out: int, depth: int, target_params: int) -> int:

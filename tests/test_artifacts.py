@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import arviz
 import numpy as np
 import pytest
 
@@ -37,8 +36,10 @@ def test_beginning_again_removes_the_result_and_keeps_the_log(tmp_path: Path) ->
     assert [p.name for p in tmp_path.iterdir()] == ["train.log"]
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # ArviZ announces its next version when imported
 def test_traces_open_as_arviz_inference_data(tmp_path: Path) -> None:
+    import arviz
+
     rng = np.random.default_rng(0)
     traces = {
         name: Trace(

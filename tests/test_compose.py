@@ -346,3 +346,29 @@ def test_the_same_number_of_threads_after_jax_is_fine(environment: pytest.Monkey
     environment.setitem(sys.modules, "jax", ModuleType("jax"))
     environment.setenv("NPROC", "2")
     before_jax(2, tmp_path)
+
+
+def test_hydras_own_options_pass() -> None:
+    assert command_line(["--cfg", "job"]) == ["--cfg", "job"]
+    assert command_line(["-c", "job", "seed=3"]) == ["-c", "job", "seed=3"]
+
+
+def test_the_kind_is_chosen_by_preset_and_not_overridden() -> None:
+    with pytest.raises(ConfigError, match="data.kind='digits': must be teacher here; choose a preset with data="):
+        job("data.kind=digits")
+
+
+@pytest.mark.parametrize("section", ["data", "training", "sampler"])
+def test_a_preset_beside_a_saved_configuration_is_refused(section: str) -> None:
+    with pytest.raises(ConfigError, match=f"{section}='fast': a saved configuration has no presets"):
+        again({**BARE, section: "fast"})
+
+
+def test_a_dangling_interpolation_in_a_saved_configuration_is_an_error_with_its_key() -> None:
+    with pytest.raises(ConfigError, match=r"seed: Interpolation key 'nowhere' not found"):
+        again({**BARE, "seed": "${nowhere}"})
+
+
+def test_an_unknown_key_in_a_saved_section_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"posterior.gama: .*did you mean posterior.gamma\?"):
+        again({**BARE, "posterior": {"gama": 1.0}})

@@ -7,7 +7,7 @@ import pytest
 from composing import CONF, job
 from hydra.errors import HydraException
 
-from llc.config import ConfigError, MlpModel, TeacherData, nearest
+from llc.config import ConfigError, MlpModel, TeacherData, TrainingConfig, nearest
 
 FILES = sorted(CONF.rglob("*.yaml"))
 PRESETS = [f"{file.parent.name}={file.stem}" for file in FILES if file.parent != CONF and file.parent.name != "sweep"]
@@ -162,3 +162,8 @@ def test_a_given_likelihood_is_kept_without_noise() -> None:
 
 def test_explicit_widths_say_the_depth() -> None:
     assert MlpModel(depth=3, widths=[4, 5]).depth == 2
+
+
+def test_a_batch_of_no_rows_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"training.batch_size=0"):
+        TrainingConfig(batch_size=0)

@@ -41,12 +41,12 @@ def test_inputs_become_float64(file: Path) -> None:
 
 def test_classes_are_described_by_their_number(file: Path) -> None:
     np.savez(file, x=X, y=CLASSES)
-    assert npz.describe(file)[1:] == (5, 2, 3)
+    assert npz.describe(file)[1:] == (5, 2, 3, True)
 
 
 def test_targets_are_described_by_their_columns(file: Path) -> None:
     np.savez(file, x=X, y=np.ones((5, 4)))
-    assert npz.describe(file)[1:] == (5, 2, 4)
+    assert npz.describe(file)[1:] == (5, 2, 4, False)
 
 
 def test_compressed_files_are_read(file: Path) -> None:
@@ -124,4 +124,37 @@ def test_a_missing_array_is_named(file: Path, given: dict, missing: str) -> None
 def test_arrays_that_are_no_data_are_refused(file: Path, x: np.ndarray, y: np.ndarray, problem: str) -> None:
     np.savez(file, x=x, y=y)
     with pytest.raises(ConfigError, match=rf"my\.npz': {problem}"):
+        npz.load(file)
+
+
+def test_a_file_that_was_cut_short_is_refused(file: Path) -> None:
+    np.savez(file, x=X, y=CLASSES)
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ConfigError, match="not a readable npz"):
+        npz.load(file)
+
+
+def test_an_empty_file_and_a_plain_array_are_refused(file: Path) -> None:
+    file.write_bytes(b"")
+    with pytest.raises(ConfigError, match="not a readable npz"):
+        npz.load(file)
+    with file.open("wb") as stream:
+        np.save(stream, X)
+    with pytest.raises(ConfigError, match="not a readable npz"):
+        npz.load(file)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (X, np.array(1)),
+        (X[:, :0], CLASSES),
+        (X, np.ones((5, 0))),
+        (X, np.array([0, 1, 2, 1, 2**32])),
+        (X, np.array([0, 1, 2, 1, 1e400], dtype=np.longdouble) * np.longdouble("1e400")),
+    ],
+)
+def test_arrays_without_a_meaning_are_refused(x: np.ndarray, y: np.ndarray, file: Path) -> None:
+    np.savez(file, x=x, y=y)
+    with pytest.raises(ConfigError, match=r"x must|y must|y of integers|finite"):
         npz.load(file)

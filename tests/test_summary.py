@@ -384,3 +384,22 @@ def test_the_command_fails_on_a_damaged_run(results: Results, monkeypatch: pytes
     monkeypatch.setattr(sys, "argv", ["llc.summary", str(results.folder)])
     with pytest.raises(SystemExit, match=r"1234567890e1/metrics_summary\.csv"):
         summary.main()
+
+
+def test_a_relative_folder_is_found(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    results.finish(0, 1, 2)
+    monkeypatch.chdir(results.folder)
+    assert len(aggregate_results(".")) == 3
+
+
+def test_a_configuration_refused_at_run_time_is_the_reason(results: Results) -> None:
+    hint = "\nSet the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace.\n"
+    results.fail(1, f"Error executing job\ntrain.py: data.path='a.npz': no such file\n{hint}")
+    assert results.reason(1) == "train.py: data.path='a.npz': no such file"
+
+
+def test_a_damaged_run_info_is_refused_by_name(results: Results) -> None:
+    results.finish(0, 1, 2)
+    (results.runs[1] / "run_info.json").write_text("{")
+    with pytest.raises(BadRun, match=r"run_info.json: not readable"):
+        write_summary(results.folder)

@@ -216,7 +216,7 @@ def test_spaces_and_a_byte_order_mark_do_not_matter(study: Study) -> None:
         ("seed,model\n1,small\n,\n", "line 3: an empty row"),
         ("seed,seed\n1,1\n", "line 1: "),
         ("seed,\n1,1\n", "line 1: "),
-        ("seed\n1\nabc\n", "line 3: Value 'abc'"),
+        ("seed\n1\nabc\n", "line 3: seed: Value 'abc'"),
         ("seed\n1\n-1\n", "line 3: seed=-1: must be"),
         ("seed,posterior.gamma\n1,1\n2,1\n1,1.0\n", "line 4: the same job as line 2"),
         ("seed\n[\n", "line 2: "),
@@ -263,7 +263,7 @@ def test_every_wrong_job_is_named_and_no_right_one(study: Study) -> None:
     message = study.refused_yaml({"data.n_data": "50,1,abc", "seed": "0,1"})
     assert [f"job {number} (" in message for number in range(6)] == [False, False, True, True, True, True]
     assert "job 2 (data.n_data=1 seed=0): data.n_data=1: must be at least 2" in message
-    assert "job 4 (data.n_data=abc seed=0): Value 'abc'" in message
+    assert "job 4 (data.n_data=abc seed=0): data.n_data: Value 'abc'" in message
 
 
 def test_a_long_list_of_wrong_jobs_is_cut_and_counted(study: Study) -> None:
@@ -361,3 +361,34 @@ def test_planning_and_summarising_import_no_jax() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("own", ["stage=target", "target=somewhere", "expect_id=0123456789ab"])
+def test_what_the_workflow_sets_is_refused(own: str, study: Study) -> None:
+    key, value = own.split("=")
+    assert f"{key}=" in study.refused_yaml({"seed": "0,1", key: value})
+
+
+def test_a_file_that_is_not_of_its_format_is_refused_by_name(study: Study) -> None:
+    study.write("x.yaml", "# @package _global_\nhydra: [\n")
+    assert "x.yaml" in study.refused()
+    (study.conf / "sweep" / "x.yaml").unlink()
+    assert "x.csv" in study.refused_csv('seed\n"1" 2\n')
+    (study.conf / "sweep" / "x.csv").write_bytes(b"seed\n\xff\n")
+    assert "x.csv" in study.refused()
+
+
+def test_a_file_without_its_first_line_is_refused_with_that_line(study: Study) -> None:
+    study.write("x.yaml", "hydra: {sweeper: {params: {seed: '0,1'}}}\n")
+    assert "# @package _global_" in study.refused()
+
+
+def test_an_unknown_key_in_the_body_names_the_nearest(study: Study) -> None:
+    message = study.refused_yaml({"seed": "0,1"}, posterior={"gama": 1.0})
+    assert "did you mean posterior.gamma?" in message
+
+
+def test_an_unknown_preset_is_one_short_error(study: Study) -> None:
+    message = study.refused_yaml({"model": "smal"})
+    assert "Could not find 'model/smal'" in message
+    assert "search path" not in message.lower()

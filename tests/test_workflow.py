@@ -219,4 +219,4 @@ def test_a_wrong_sweep_is_one_error_before_any_job(project: Project, params: dic
 
 def test_an_unknown_sweep_or_setting_is_an_error_that_helps(project: Project) -> None:
     assert "did you mean one?" in project.snakemake("onee").stderr
-    assert "only key is sweep" in project.command("snakemake", "-n", "--config", "swep=two").stderr
+    assert "only key is sweep" in project.command("snakemake", "-n", "--config", "swep=two").stdout
