@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields, is_dataclass
@@ -23,8 +24,10 @@ from llc.widths import count_params
 
 SECTIONS = ("data", "model", "training", "posterior", "sampler")
 GROUPS = (*SECTIONS, "sweep")
+NO_PRESETS = "a saved configuration has no presets, only values to override"
 SAVED_BY_HYDRA = ("config.yaml", "hydra.yaml", "overrides.yaml")
 DIGITS_DIMS = (64, 10)
+FULL_KEY = re.compile(r"full_key: (\S+)")  # how OmegaConf ends its messages
 
 
 def register_schema() -> None:
@@ -69,9 +72,7 @@ def _with_types(config: DictConfig) -> DictConfig:
     known = OmegaConf.create({f.name: config[f.name] for f in fields(Job) if f.name in config})
     for section in SECTIONS:
         if section in known and not OmegaConf.is_dict(known[section]):
-            raise ConfigError(
-                f"{section}={known[section]!r}: a saved configuration has no presets, only values to override"
-            )
+            raise ConfigError(f"{section}={known[section]!r}: {NO_PRESETS}")
     for group, kinds in {"data": DATA, "model": MODELS}.items():
         require_choice(f"{group}.kind", OmegaConf.select(known, f"{group}.kind", default="(missing)"), kinds)
         setattr(schema, group, kinds[known[group].kind])
@@ -82,11 +83,13 @@ def explain(error: Exception) -> str:
     """Return what an error of Hydra or OmegaConf says, on one line that starts with the key."""
     if isinstance(error.__cause__, OmegaConfBaseException):
         error = error.__cause__
-    if not isinstance(error, OmegaConfBaseException):
-        return str(error).split("Config search path")[0].strip()
-    message = str(error.msg or error).split("\n")[0]
-    hint = nearest(str(error.full_key), known_keys()) if "not in" in message else ""
-    return f"{error.full_key}: {message}{hint}" if error.full_key else message
+    text = str(error).split("Config search path")[0].strip()
+    key = FULL_KEY.search(text)
+    if key is None:
+        return text
+    message = " ".join(text[: key.start()].split())
+    hint = nearest(key[1], known_keys()) if "not in" in message else ""
+    return f"{key[1]}: {message}{hint}"
 
 
 def _check_finite(values: dict[str, Any], prefix: str = "") -> None:
@@ -188,6 +191,10 @@ def command_line(argv: list[str]) -> list[str]:
     folder = Path(config_dir).absolute()
     if not all((folder / name).is_file() for name in SAVED_BY_HYDRA):
         return argv
+    for argument in rest:
+        section, _, value = argument.lstrip("+").partition("=")
+        if section in SECTIONS and not value.startswith("{"):
+            raise ConfigError(f"{argument}: {NO_PRESETS}")
     return ["--config-path", str(folder), "--config-name", "config", "hydra.job.chdir=true", *rest]
 
 

@@ -354,7 +354,7 @@ def test_hydras_own_options_pass() -> None:
 
 
 def test_the_kind_is_chosen_by_preset_and_not_overridden() -> None:
-    with pytest.raises(ConfigError, match="data.kind='digits': must be teacher here; choose a preset with data="):
+    with pytest.raises(ConfigError, match=r"data.kind='digits': must be teacher here; choose a preset with data="):
         job("data.kind=digits")
 
 
