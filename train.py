@@ -11,9 +11,6 @@ from omegaconf import DictConfig
 
 from llc import compose
 from llc.config import ConfigError
-from llc.ids import run_id
-
-HERE = Path(__file__).resolve().parent
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -21,14 +18,10 @@ def main(config: DictConfig) -> None:
     """Check the configuration Hydra composed, then run it in the folder Hydra made."""
     try:
         job = compose.parse(config, Path(hydra.utils.get_original_cwd()))
+        compose.before_jax(job.threads, Path(__file__).resolve().parent / ".cache" / "jax")
     except ConfigError as error:
         raise ConfigCompositionException(f"train.py: {error}") from None  # printed without a traceback
-    if job.expect_id not in (None, run_id(job)):
-        sys.exit(
-            f"train.py: expect_id={job.expect_id}: the configuration is now {run_id(job)}; plan again with snakemake -n"
-        )
     start = time.perf_counter()
-    compose.before_jax(job.threads, HERE / ".cache" / "jax")
     from llc import job as jobs  # imports JAX, which reads the number of threads once
 
     jobs.run(job, Path(HydraConfig.get().runtime.output_dir), time.perf_counter() - start)

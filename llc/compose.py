@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from llc import npz
 from llc.config import DATA, MODELS, ConfigError, Job, nearest, require, require_choice
+from llc.ids import run_id
 from llc.widths import count_params
 
 SECTIONS = ("data", "model", "training", "posterior", "sampler")
@@ -63,7 +64,10 @@ def parse(config: DictConfig, cwd: Path) -> Job:
     except OmegaConfBaseException as error:
         raise ConfigError(explain(error)) from None
     _check_finite(asdict(job))
-    return _complete(job, cwd)
+    job = _complete(job, cwd)
+    planned = job.expect_id in (None, run_id(job))
+    require(planned, "expect_id", job.expect_id, f"{run_id(job)}, which the configuration has become; plan again")
+    return job
 
 
 def _with_types(config: DictConfig) -> DictConfig:

@@ -59,7 +59,7 @@ def estimate(
 
     References
     ----------
-    λ̂: Lau et al. (2023), arXiv 2308.12108, eq. 5. Diagnostics: Vehtari, Gelman, Simpson,
+    λ̂: Lau et al. (2023), arXiv 2308.12108. Diagnostics: Vehtari, Gelman, Simpson,
     Carpenter and Bürkner (2021), Bayesian Analysis 16(2), as ArviZ has them.
     """
     chains, draws = trace.loss.shape

@@ -1,7 +1,7 @@
 """The tempered, localised posterior p(w) ∝ exp(−nβ L_n(w) − (γ/2)‖w − w*‖²).
 
 L_n is the average negative log likelihood, up to a constant: with another scale λ̂ would be
-off by that factor. β = 1/log n is the temperature of Watanabe (2013), WBIC, eq. 2; the
+off by that factor. β = 1/log n is the temperature of WBIC (Watanabe 2013, JMLR 14, 867–897); the
 localising term and the estimator are Lau et al. (2023), arXiv 2308.12108.
 """
 

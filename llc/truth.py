@@ -31,8 +31,9 @@ def deep_linear(widths: Sequence[int], rank: int) -> LearningCoefficient:
 
     References
     ----------
-    Aoyagi (2024), Neural Networks 172, "Consideration on the learning efficiency of
-    multiple-layered neural networks with linear units", theorem 1.
+    Aoyagi (2024), "Consideration on the learning efficiency of multiple-layered neural
+    networks with linear units", Neural Networks 172, 106132. With one hidden layer it is
+    reduced rank regression: Aoyagi and Watanabe (2005), Neural Networks 18, 924–933.
     """
     if len(widths) < 2 or not 0 <= rank <= min(widths):
         raise ValueError(f"rank must be in 0 … min(widths)={min(widths, default=0)} of two or more widths, got {rank}")

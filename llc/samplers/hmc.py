@@ -62,7 +62,7 @@ def hmc(
 
     References
     ----------
-    Neal (2011), Handbook of Markov Chain Monte Carlo, ch. 5, sec. 3.2 on random lengths.
+    Neal (2011), Handbook of Markov Chain Monte Carlo, ch. 5, arXiv 1206.1901.
     """
     return _sample(
         key, posterior, target_accept, trajectory_length, max_tree_depth=None, warmup=warmup, draws=draws, chains=chains
