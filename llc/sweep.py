@@ -9,27 +9,26 @@ from __future__ import annotations
 
 import argparse
 import csv
-import itertools
 import sys
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from llc.compose import check_keys, explain, parse, register_schema
-from llc.config import ConfigError, Job, nearest, require
+from llc import points
+from llc.compose import explain, parse, register_schema
+from llc.config import ConfigError, Job, require
 from llc.ids import run_id, target_id
+from llc.points import Point
 
 ERRORS_SHOWN = 10
 COMPOSITION_ERRORS = (ConfigError, HydraException, OmegaConfBaseException)
@@ -61,14 +60,6 @@ class SweepJob:
         }
 
 
-class Point(NamedTuple):
-    """One combination of overrides, and where the sweep file says so."""
-
-    where: str
-    overrides: list[str]
-    keys: list[str]  # the swept ones
-
-
 def load(name: str, conf: Path, cwd: Path) -> list[SweepJob]:
     """Return the jobs of sweep ``name``.
 
@@ -86,99 +77,29 @@ def load(name: str, conf: Path, cwd: Path) -> list[SweepJob]:
     ConfigError
         Naming the file, and for every wrong job the key, the value and the fix.
     """
-    file = _find(name, conf)
+    file = points.find(name, conf)
     register_schema()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
         try:
-            points = list(_csv_points(file) if file.suffix == ".csv" else _yaml_points(file, name))
+            found = points.read(file)
         except (*COMPOSITION_ERRORS, YAMLError, csv.Error, UnicodeDecodeError) as error:
             raise ConfigError(f"{file}: {explain(error)}") from None
         jobs, errors = [], []
         composer = _Composer()
-        for number, point in enumerate(points):
+        for number, point in enumerate(found):
             try:
                 jobs.append(composer.job(number, point, cwd))
             except COMPOSITION_ERRORS as error:
                 errors.append(f"{point.where}: {explain(error)}")
-    if not points:
+    if not found:
         errors.append("it has no jobs: give hydra.sweeper.params at least one value, or the CSV a row")
     if not errors:
-        errors = _duplicates(jobs, points)
+        errors = _duplicates(jobs, found)
     if errors:
         more = [f"… and {len(errors) - ERRORS_SHOWN} more"] if len(errors) > ERRORS_SHOWN else []
         raise ConfigError("\n  ".join([f"{file}: nothing was started", *errors[:ERRORS_SHOWN], *more]))
     return jobs
-
-
-def _find(name: str, conf: Path) -> Path:
-    known = sorted(p for p in (conf / "sweep").glob("*") if p.suffix in (".yaml", ".csv"))
-    found = [p for p in known if p.stem == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ConfigError(f"sweep={name}: both {found[0]} and {found[1]} exist; rename one")
-    names = [p.stem for p in known]
-    raise ConfigError(
-        f"sweep={name}: no {conf}/sweep/{name}.yaml or .csv, only {', '.join(names)}{nearest(name, names)}"
-    )
-
-
-def _parse_overrides(texts: list[str]) -> list[Override]:
-    loader = GlobalHydra.instance().config_loader()
-    return OverridesParser.create(config_loader=loader).parse_overrides(texts)
-
-
-def _yaml_points(file: Path, name: str) -> Iterator[Point]:
-    if "@package _global_" not in file.read_text(encoding="utf-8").split("\n", 1)[0]:
-        raise ConfigError("its first line must be '# @package _global_', or its keys land under sweep:")
-    base = f"+sweep={name}"
-    params = compose("config", [base], return_hydra_config=True).hydra.sweeper.params
-    if not params:
-        raise ConfigError(f"hydra.sweeper.params is {params!r}: it must name the swept keys and their values")
-    texts = [f"{key}={value}" for key, value in params.items()]
-    check_keys(texts)
-    axes = []
-    for text, override in zip(texts, _parse_overrides(texts), strict=True):
-        key = override.get_key_element()
-        if not override.is_sweep_override():
-            values = [] if override.is_delete() else [override.get_value_element_as_str()]
-            axes.append([f"{key}={value}" for value in values] or [text])
-        elif override.is_discrete_sweep():
-            axes.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-        else:
-            raise ConfigError(f"{text}: an interval has no list of values; use choice(…) or range(…)")
-        if not axes[-1]:
-            raise ConfigError(f"{text}: it has no values")
-    keys = [override.key_or_group for override in _parse_overrides(texts)]
-    for number, combination in enumerate(itertools.product(*axes)):
-        yield Point(f"job {number} ({' '.join(combination)})", [base, *combination], keys)
-
-
-def _csv_points(file: Path) -> Iterator[Point]:
-    with file.open(newline="", encoding="utf-8-sig") as stream:
-        lines = csv.reader(stream, strict=True)
-        header = [key.strip() for key in next(lines, [])]
-        if not all(header) or len(set(header)) < len(header):
-            raise ConfigError(f"line 1: {header} must be keys, each once, none empty")
-        try:
-            check_keys(f"{key}=0" for key in header)
-        except ConfigError as error:
-            raise ConfigError(f"line 1: {error}") from None
-        for cells in lines:
-            where = f"line {lines.line_num}"
-            if not any(cell.strip() for cell in cells):
-                raise ConfigError(f"{where}: an empty row; delete it, or give one key its default value")
-            if len(cells) != len(header):
-                raise ConfigError(f"{where}: {len(cells)} cells under {len(header)} keys")
-            texts = [f"{key}={cell.strip()}" for key, cell in zip(header, cells, strict=True) if cell.strip()]
-            try:
-                swept = [override.input_line for override in _parse_overrides(texts) if override.is_sweep_override()]
-            except HydraException as error:
-                raise ConfigError(f"{where}: {error}") from None
-            if swept:
-                raise ConfigError(f"{where}: {swept[0]} has several values; a row is one job, quote a text with commas")
-            yield Point(where, texts, [key.lstrip("+") for key in header])
 
 
 class _Composer:
@@ -190,7 +111,7 @@ class _Composer:
         self._is_group = lru_cache(GlobalHydra.instance().config_loader().get_group_options)
 
     def job(self, number: int, point: Point, cwd: Path) -> SweepJob:
-        overrides = _parse_overrides(point.overrides)
+        overrides = points.parse_overrides(point.overrides)
         groups = tuple(str(o.input_line) for o in overrides if self._needs_hydra(o))
         if groups not in self._composed:
             composed = compose("config", list(groups), return_hydra_config=True)
@@ -227,10 +148,10 @@ def _value(config: DictConfig, choices: dict[str, Any], key: str) -> Any:
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
-def _duplicates(jobs: list[SweepJob], points: list[Point]) -> list[str]:
+def _duplicates(jobs: list[SweepJob], found: list[Point]) -> list[str]:
     first: dict[str, int] = {}
     return [
-        f"{points[job.number].where}: the same job as {points[first[job.run_id]].where}; remove one"
+        f"{found[job.number].where}: the same job as {found[first[job.run_id]].where}; remove one"
         for job in jobs
         if first.setdefault(job.run_id, job.number) != job.number
     ]
