@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -200,7 +201,7 @@ def test_what_hydra_saves_is_the_same_job() -> None:
 
 
 def test_how_a_run_was_started_is_not_saved(tmp_path: Path) -> None:
-    values = saved(tmp_path, job("stage=target", "target=somewhere", "expect_id=x"))
+    values = saved(tmp_path, replace(job("stage=target", "target=somewhere"), expect_id="x"))
     assert not {"stage", "target", "expect_id"} & set(values)
 
 
@@ -372,3 +373,10 @@ def test_a_dangling_interpolation_in_a_saved_configuration_is_an_error_with_its_
 def test_an_unknown_key_in_a_saved_section_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"posterior.gama: .*did you mean posterior.gamma\?"):
         again({**BARE, "posterior": {"gama": 1.0}})
+
+
+def test_a_job_whose_configuration_is_not_the_planned_one_is_refused() -> None:
+    known = run_id(job())
+    assert job(f"expect_id={known}").expect_id == known
+    with pytest.raises(ConfigError, match=f"expect_id='0123456789ab': must be {known}.*plan again"):
+        job("expect_id=0123456789ab")

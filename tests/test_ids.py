@@ -141,7 +141,6 @@ def test_settings_of_samplers_that_do_not_run_do_not_matter(draws: int, chains: 
         ("", "threads=4"),
         ("", "stage=target"),
         ("", "target=results/targets/0123456789ab"),
-        ("", "expect_id=0123456789ab"),
         ("", "+experiment_name=x"),
         ("", "training.momentum=0.5"),
         ("", "training.weight_decay=0.5"),
@@ -309,3 +308,7 @@ def test_a_run_and_its_target_have_different_ids() -> None:
 def test_the_noise_scale_of_classes_is_read_by_nothing(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz", np.ones((5, 2)), np.arange(5))
     assert id_of("data=npz", path, "data.sigma=2") == id_of("data=npz", path)
+
+
+def test_the_id_that_is_expected_is_not_part_of_it() -> None:
+    assert run_id(replace(default(), expect_id="0123456789ab")) == run_id(default())

@@ -18,7 +18,7 @@ if unknown:
         "belong in conf/sweep/NAME.yaml"
     )
 
-SWEEP = config.get("sweep", DEFAULT_SWEEP)
+SWEEP = str(config.get("sweep", DEFAULT_SWEEP))
 try:
     _jobs = sweep.load(SWEEP, CONF, Path.cwd())
 except ConfigError as error:
