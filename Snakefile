@@ -5,7 +5,7 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-DEFAULT_SWEEP = "digits"  # conf/sweep/digits.yaml
+DEFAULT_SWEEP = "digits"  # conf/sweep/digits.yaml; sweep=a,b for several
 
 
 include: "workflow/rules/common.smk"
@@ -15,11 +15,12 @@ include: "workflow/rules/summary.smk"
 
 
 rule all:
-    default_target: True
+    default_target: not PARTIAL
     input:
-        f"results/sweeps/{SWEEP}/summary.csv",
-        [f"results/runs/{run_id}/metrics_summary.csv" for run_id in JOBS],
+        expand("results/sweeps/{sweep}/summary.csv", sweep=PLANS),
+        [run for name in PLANS for run in lost_runs(name)],
 
 
 onerror:
-    shell(f"python -m llc.summary --failures results/sweeps/{SWEEP} >&2")
+    for name in PLANS:
+        shell(f"python -m llc.summary --failures results/sweeps/{name} >&2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -15,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from llc import __version__
+from llc import __version__, code
 from llc.config import Job
-from llc.ids import SCHEMA
+from llc.ids import SCHEMA, run_id, target_id
+from llc.records import METRICS
 
 if TYPE_CHECKING:
     from llc.estimate import Estimate
     from llc.samplers import Trace
 
-METRICS = "metrics_summary.csv"
 PACKAGES = ("jax", "jaxlib", "numpy", "numpyro", "blackjax", "optax", "arviz-stats", "hydra-core", "pandas")
 
 
@@ -33,12 +34,21 @@ def whole(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield temporary
-        # The data must be on the disk before the name is: else a power loss leaves an empty file.
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        # The data must be on the disk before the name is, and the name before the next file's: else
+        # a power loss leaves an empty file, or a result without the files that belong to it.
+        _sync(temporary)
         temporary.replace(path)
+        _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -52,11 +62,24 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
 
-def begin(folder: Path) -> None:
+def is_made(folder: Path, job: Job) -> bool:
+    """Return whether the folder holds the result of ``job``, made by the code as it is."""
+    stage, name, key, wanted = (
+        ("target", "target.json", "target_id", target_id(job))
+        if job.stage == "target"
+        else ("run", "run_info.json", "run_id", run_id(job))
+    )
+    if not (folder / ("target.json" if stage == "target" else METRICS)).exists():
+        return False
+    about = json.loads((folder / name).read_text(encoding="utf-8"))
+    return about[key] == wanted and not code.changed(about["code"], code.modules(stage, job.sampler.names))
+
+
+def begin(folder: Path, job: Job) -> None:
     """Make a run directory ready: an older result goes first, so a crash leaves none."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (METRICS, "target.json"):
-        (folder / name).unlink(missing_ok=True)
+    (folder / METRICS).unlink(missing_ok=True)
+    if job.target is None:  # else it may be the target that the job is to load
+        (folder / "target.json").unlink(missing_ok=True)
 
 
 def write_config(folder: Path, job: Job) -> None:
@@ -93,25 +116,28 @@ def write_traces(folder: Path, traces: Mapping[str, Trace]) -> None:
                 mode = "a"
 
 
-def write_run_info(folder: Path, **facts: Any) -> None:
-    """Write ``run_info.json``: the ``facts``, and what made them."""
-    versions = {package: version(package) for package in PACKAGES}
+def write_results(folder: Path, estimates: Mapping[str, Estimate], **facts: Any) -> None:
+    """Write ``run_info.json``, then ``metrics_summary.csv``, a row per sampler: it makes the run complete.
+
+    ``run_info.json`` holds the ``facts``, what made them, and the digest of each file, by which
+    one that was cut short or edited is known.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame([asdict(e) for e in estimates.values()], index=pd.Index(estimates, name="sampler"))
+    metrics = table.to_csv().encode()
+    files = {name: (folder / name).read_bytes() for name in ("config.yaml", "traces.nc")} | {METRICS: metrics}
     about = {
         "schema_version": SCHEMA,
         "llc_version": __version__,
-        "packages": versions,
+        "packages": {package: version(package) for package in PACKAGES},
         "python": platform.python_version(),
         "host": platform.node(),
         "platform": platform.platform(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        **facts,
+        "files": {k: {"bytes": len(v), "sha256": hashlib.sha256(v).hexdigest()} for k, v in files.items()},
     }
-    write_json(folder / "run_info.json", {**about, **facts})
-
-
-def write_metrics(folder: Path, estimates: Mapping[str, Estimate]) -> None:
-    """Write ``metrics_summary.csv``, a row per sampler. Last of all: it makes the run complete."""
-    import pandas as pd
-
-    table = pd.DataFrame([asdict(e) for e in estimates.values()], index=pd.Index(estimates, name="sampler"))
+    write_json(folder / "run_info.json", about)
     with whole(folder / METRICS) as path:
-        table.to_csv(path)
+        path.write_bytes(metrics)

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from llc import npz
 from llc.config import DATA, MODELS, ConfigError, Job, nearest, require, require_choice
-from llc.ids import run_id
+from llc.ids import ids
 from llc.widths import count_params
 
 SECTIONS = ("data", "model", "training", "posterior", "sampler")
@@ -59,14 +59,22 @@ def parse(config: DictConfig, cwd: Path) -> Job:
     try:
         typed = config if OmegaConf.get_type(config) is Job else _with_types(config)
         values = {f.name: typed[f.name] for f in fields(Job)}
-        plain: dict[str, Any] = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in values.items()}
-        job = Job(**plain)
+        parts: dict[str, Any] = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in values.items()}
     except OmegaConfBaseException as error:
         raise ConfigError(explain(error)) from None
-    _check_finite(asdict(job))
+    return assemble(parts, cwd)
+
+
+def assemble(parts: dict[str, Any], cwd: Path) -> Job:
+    """Return the Job of these sections and values, checked and filled in; sections are changed in place."""
+    job = Job(**parts)
+    _check_finite(job)
     job = _complete(job, cwd)
-    planned = job.expect_id in (None, run_id(job))
-    require(planned, "expect_id", job.expect_id, f"{run_id(job)}, which the configuration has become; plan again")
+    if job.expect_id is not None:
+        now = ids(job)[0]
+        require(
+            job.expect_id == now, "expect_id", job.expect_id, f"{now}, which the configuration has become; plan again"
+        )
     return job
 
 
@@ -96,9 +104,9 @@ def explain(error: Exception) -> str:
     return f"{key[1]}: {message}{hint}"
 
 
-def _check_finite(values: dict[str, Any], prefix: str = "") -> None:
-    for key, value in values.items():
-        if isinstance(value, dict):
+def _check_finite(section: Any, prefix: str = "") -> None:
+    for key, value in vars(section).items():
+        if is_dataclass(value):
             _check_finite(value, f"{prefix}{key}.")
         elif isinstance(value, float):
             require(math.isfinite(value), prefix + key, value, "finite")

@@ -33,7 +33,8 @@ def require(ok: bool, key: str, value: object, must: str) -> None:
 def require_choice(key: str, value: str, choices: Iterable[str]) -> None:
     """Raise ConfigError, naming the nearest choice, unless ``value`` is one of ``choices``."""
     choices = list(choices)
-    require(value in choices, key, value, f"one of {', '.join(choices)}{nearest(value, choices)}")
+    if value not in choices:
+        require(False, key, value, f"one of {', '.join(choices)}{nearest(value, choices)}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from typing import Any
 
 from llc.config import Job
@@ -13,14 +12,23 @@ from llc.widths import hidden_widths
 SCHEMA = 1  # part of every id: a new value makes all results new ones
 
 
+def ids(job: Job) -> tuple[str, str]:
+    """Return the run id and the target id of a parsed ``job``: 12 hex digits of a SHA-256 each.
+
+    A run id is of the canonical configuration, a target id of the part that the target depends on.
+    """
+    values = canonical(job)
+    return _digest(values), _digest({k: v for k, v in values.items() if k not in ("posterior", "sampler")})
+
+
 def run_id(job: Job) -> str:
-    """Return 12 hex digits of the SHA-256 of the canonical configuration of ``job``."""
-    return _digest(canonical(job))
+    """Return the id of the run that ``job`` makes."""
+    return ids(job)[0]
 
 
 def target_id(job: Job) -> str:
     """Return the id of the target that ``job`` samples around."""
-    return _digest({k: v for k, v in canonical(job).items() if k not in ("posterior", "sampler")})
+    return ids(job)[1]
 
 
 def _digest(values: dict[str, Any]) -> str:
@@ -30,8 +38,9 @@ def _digest(values: dict[str, Any]) -> str:
 
 def canonical(job: Job) -> dict[str, Any]:
     """Return what the numbers of a parsed ``job`` depend on; what nothing reads is left out."""
+    # Not asdict: its deep copies would be most of what expanding a sweep costs.
     data, model, training, posterior = (
-        asdict(section) for section in (job.data, job.model, job.training, job.posterior)
+        dict(vars(section)) for section in (job.data, job.model, job.training, job.posterior)
     )
     data.pop("path", None)  # the file's digest stands for it
     if data["kind"] == "npz" and data["classes"]:
@@ -52,7 +61,7 @@ def canonical(job: Job) -> dict[str, Any]:
         training = {"w_star": "teacher"}
     if posterior["beta"] is not None:
         del posterior["beta0"]
-    sampler = {name: asdict(getattr(job.sampler, name)) for name in job.sampler.names}
+    sampler = {name: dict(vars(getattr(job.sampler, name))) for name in job.sampler.names}
     if "sgld" in sampler:
         sampler["sgld"]["batch_size"] = min(sampler["sgld"]["batch_size"], data["n_data"])
     posterior["gamma"] += 0.0  # no negative zero

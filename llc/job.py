@@ -7,17 +7,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 
-from llc import artifacts, data, models, seeds, target, truth
+from llc import artifacts, code, locks, seeds, target, truth
 from llc.config import Job
 from llc.estimate import Estimate, estimate
 from llc.ids import run_id, target_id
-from llc.posterior import Posterior, batch, inverse_temperature, negative_log_likelihood, sufficient_rows
+from llc.posterior import Posterior, batch, inverse_temperature, sufficient_rows
 from llc.samplers import Trace
 from llc.samplers import load as load_sampler
 
@@ -42,9 +41,13 @@ def run(job: Job, folder: Path, import_s: float = 0.0) -> None:
     ``metrics_summary.csv`` and a non-zero exit code.
     """
     try:
-        # A block and not a global switch: a multirun may mix precisions in one process.
-        with jax.enable_x64(job.precision == "float64"):
-            _run(job, folder, Timings({"import": import_s}))
+        with locks.alone(folder) as waited:
+            if waited and artifacts.is_made(folder, job):
+                log.info("another process has made it meanwhile")
+                return
+            # A block and not a global switch: a multirun may mix precisions in one process.
+            with jax.enable_x64(job.precision == "float64"):
+                _run(job, folder, Timings({"import": import_s}))
     except Exception:
         log.exception("the job failed")
         raise
@@ -52,23 +55,21 @@ def run(job: Job, folder: Path, import_s: float = 0.0) -> None:
 
 def _run(job: Job, folder: Path, timings: Timings) -> None:
     log.info("run %s, target %s, seed %d", run_id(job), target_id(job), job.seed)
-    artifacts.begin(folder)
+    artifacts.begin(folder, job)
+    made_with = code.modules("run", job.sampler.names)
     artifacts.write_config(folder, job)
 
     with timings.measure("data"):
-        model = models.build(job.model)
-        dataset = data.load(job.data, job.seed, model)
-    loss_fn = partial(negative_log_likelihood, model.apply)
+        problem = target.problem(job)
+    model, dataset, loss_fn = problem
     with timings.measure("train"):
-        if job.target is None:
-            found = target.make(job, model, dataset, loss_fn)
-            target.save(found, job, folder)
-        else:
-            found = target.load(Path(job.target), job, dataset)
+        found = target.load(Path(job.target), job, problem) if job.target else target.make(job, problem)
     log.info(
         "w*: %d parameters, L_n(w*) = %.6g, |grad| = %.3g, %s after %d steps",
         model.n_params, found.loss, found.grad_norm, found.stopped, found.steps,
     )  # fmt: skip
+    if job.target is None:
+        target.save(found, job, folder, core_s=sum(timings.values()) * job.threads)
     if job.stage == "target":
         return
 
@@ -105,10 +106,17 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         artifacts.write_traces(folder, traces)
     about = {**found._asdict(), "n_params": model.n_params, "widths": model.widths}
     del about["w_star"]
-    artifacts.write_run_info(
-        folder, run_id=run_id(job), target_id=target_id(job), seed=job.seed, target=about, timings_s=timings
+    artifacts.write_results(
+        folder,
+        estimates,
+        run_id=run_id(job),
+        target_id=target_id(job),
+        seed=job.seed,
+        threads=job.threads,
+        target=about,
+        timings_s=timings,
+        code=made_with,
     )
-    artifacts.write_metrics(folder, estimates)
 
 
 def _true_llc(job: Job) -> float | None:

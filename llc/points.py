@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import yaml
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -18,7 +20,12 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from llc.compose import check_keys
-from llc.config import ConfigError, nearest
+from llc.config import ConfigError
+
+# What Hydra's grammar also makes of it, at a hundredth of the cost.
+PLAIN_NUMBER = re.compile(
+    r"([a-z_][\w.]*)=(?:(-?(?:0|[1-9][0-9]*))|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?))", re.ASCII
+)
 
 
 class Point(NamedTuple):
@@ -27,25 +34,17 @@ class Point(NamedTuple):
     where: str
     overrides: list[str]
     keys: list[str]  # the swept ones
+    lines: dict[str, int]  # of the swept keys, where the file has a line for each
+
+    def place(self, message: str) -> str:
+        """Return where the file says what an error message begins with, as far as that is known."""
+        found = [line for key, line in self.lines.items() if re.match(rf"{re.escape(key)}[=: ]", message)]
+        return f"line {found[0]}: {self.where}" if found else self.where
 
 
 def read(file: Path) -> list[Point]:
     """Return the jobs of a sweep file, in order. Hydra must have been given ``conf/``."""
     return list(_csv_points(file) if file.suffix == ".csv" else _yaml_points(file))
-
-
-def find(name: str, conf: Path) -> Path:
-    """Return the file of a sweep, of which there must be exactly one."""
-    known = sorted(p for p in (conf / "sweep").glob("*") if p.suffix in (".yaml", ".csv"))
-    found = [p for p in known if p.stem == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ConfigError(f"sweep={name}: both {found[0]} and {found[1]} exist; rename one")
-    names = [p.stem for p in known]
-    raise ConfigError(
-        f"sweep={name}: no {conf}/sweep/{name}.yaml or .csv, only {', '.join(names)}{nearest(name, names)}"
-    )
 
 
 def parse_overrides(texts: list[str]) -> list[Override]:
@@ -61,23 +60,47 @@ def _yaml_points(file: Path) -> Iterator[Point]:
     params = compose("config", [base], return_hydra_config=True).hydra.sweeper.params
     if not params:
         raise ConfigError(f"hydra.sweeper.params is {params!r}: it must name the swept keys and their values")
-    texts = [f"{key}={value}" for key, value in params.items()]
-    check_keys(texts)
-    axes = []
-    for text, override in zip(texts, parse_overrides(texts), strict=True):
-        key = override.get_key_element()
-        if not override.is_sweep_override():
-            values = [] if override.is_delete() else [override.get_value_element_as_str()]
-            axes.append([f"{key}={value}" for value in values] or [text])
-        elif override.is_discrete_sweep():
-            axes.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-        else:
-            raise ConfigError(f"{text}: an interval has no list of values; use choice(…) or range(…)")
-        if not axes[-1]:
-            raise ConfigError(f"{text}: it has no values")
-    keys = [override.key_or_group for override in parse_overrides(texts)]
+    lines = _lines(file)
+    axes, keys = [], []
+    for name, value in params.items():
+        try:
+            key, values = _axis(f"{name}={value}")
+        except (ConfigError, HydraException) as error:
+            raise ConfigError(f"line {lines[name]}: {error}" if name in lines else str(error)) from None
+        axes.append(values)
+        keys.append(key)
+    at = {key: lines[name] for key, name in zip(keys, params, strict=True) if name in lines}
     for number, combination in enumerate(itertools.product(*axes)):
-        yield Point(f"job {number} ({' '.join(combination)})", [base, *combination], keys)
+        yield Point(f"job {number} ({' '.join(combination)})", [base, *combination], keys, at)
+
+
+def _axis(text: str) -> tuple[str, list[str]]:
+    """Return a swept key and the override of each of its values, as Hydra's own sweeper has them."""
+    check_keys([text])
+    (override,) = parse_overrides([text])
+    key = override.get_key_element()
+    if override.is_delete():
+        return override.key_or_group, [text]
+    if not override.is_sweep_override():
+        return override.key_or_group, [f"{key}={override.get_value_element_as_str()}"]
+    if not override.is_discrete_sweep():
+        raise ConfigError(f"{text}: an interval has no list of values; use choice(…) or range(…)")
+    if getattr(override.value(), "shuffle", False):
+        raise ConfigError(f"{text}: shuffled values would be other jobs each time; leave shuffle out")
+    values = [f"{key}={value}" for value in override.sweep_string_iterator()]
+    if not values:
+        raise ConfigError(f"{text}: it has no values")
+    return override.key_or_group, values
+
+
+def _lines(file: Path) -> dict[str, int]:
+    """Return the line of each key of ``hydra.sweeper.params``."""
+    node: Any = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    for name in ("hydra", "sweeper", "params"):
+        node = next((value for key, value in node.value if key.value == name), None)
+        if not isinstance(node, yaml.MappingNode):
+            return {}
+    return {key.value: key.start_mark.line + 1 for key, _ in node.value}
 
 
 def _csv_points(file: Path) -> Iterator[Point]:
@@ -98,9 +121,10 @@ def _csv_points(file: Path) -> Iterator[Point]:
                 raise ConfigError(f"{where}: {len(cells)} cells under {len(header)} keys")
             texts = [f"{key}={cell.strip()}" for key, cell in zip(header, cells, strict=True) if cell.strip()]
             try:
-                swept = [override.input_line for override in parse_overrides(texts) if override.is_sweep_override()]
+                parsed = parse_overrides([text for text in texts if not PLAIN_NUMBER.fullmatch(text)])
+                swept = [override.input_line for override in parsed if override.is_sweep_override()]
             except HydraException as error:
                 raise ConfigError(f"{where}: {error}") from None
             if swept:
                 raise ConfigError(f"{where}: {swept[0]} has several values; a row is one job, quote a text with commas")
-            yield Point(where, texts, [key.lstrip("+") for key in header])
+            yield Point(where, texts, [key.lstrip("+") for key in header], {})

@@ -7,8 +7,6 @@ left behind never enters a table.
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,18 +15,17 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from llc.artifacts import METRICS, whole
+from llc import code, records
+from llc.artifacts import whole
+from llc.failures import log_of, reason
+from llc.records import METRICS, BadRun, Run
 
 JOB_COLUMNS = ["job_id", "run_id"]
 COMMON_COLUMNS = ["n_data", "target_params", "seed"]
+CODE = "code"  # the digest of the modules that a run was made with
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
 FAILURE_COLUMNS = ["job_id", "run_id", "reason", "log", "overrides"]
-OWN_ERROR = "train.py: "  # how it begins when it refuses a configuration
-EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Failure)\b")
-
-
-class BadRun(ValueError):
-    """A run directory that does not hold what it must. The message names the file and the fix."""
+SHOWN = 10  # damaged runs that one message names
 
 
 def aggregate_results(folder: str | Path) -> pd.DataFrame:
@@ -43,102 +40,42 @@ def aggregate_results(folder: str | Path) -> pd.DataFrame:
     -------
     DataFrame
         ``job_id, run_id``, the swept keys, ``n_data, target_params, seed``, then
-        ``{sampler}_llc_mean``, ``_ess``, ``_llc_mcse``, ``_rhat``, ``_status`` of each sampler.
-        Jobs without a result are left out; empty if none has one.
+        ``{sampler}_llc_mean``, ``_ess``, ``_llc_mcse``, ``_rhat``, ``_status`` of each sampler,
+        and ``code``. Jobs without a result are left out; empty if none has one.
+
+    Raises
+    ------
+    BadRun
+        If a run's files are not what the run wrote.
     """
     folder = Path(folder).resolve()
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder}: no such folder; give multirun/DATE/TIME or results/sweeps/NAME")
     if (folder / "jobs.csv").exists():
-        jobs, runs = read_jobs(folder / "jobs.csv"), folder.parent.parent / "runs"
-        done = [(job, runs / job["run_id"]) for job in jobs.to_dict("records")]
-        done = [(job, run) for job, run in done if (run / METRICS).exists()]
-        return summarise(pd.DataFrame([job for job, _ in done], columns=jobs.columns), [run for _, run in done])
-    runs_found = sorted((p for p in folder.iterdir() if p.name.isdigit() and (p / METRICS).exists()), key=_number)
-    return summarise(pd.DataFrame([_multirun_job(run) for run in runs_found]), runs_found)
+        return _summarise(*_finished(read_jobs(folder / "jobs.csv"), folder.parent.parent))
+    found = sorted((p for p in folder.iterdir() if p.name.isdigit() and (p / METRICS).exists()), key=_number)
+    runs = [records.read(run) for run in found]
+    return _summarise(
+        pd.DataFrame([_multirun_job(run, about) for run, (about, _) in zip(found, runs, strict=True)]), runs
+    )
 
 
 def _number(folder: Path) -> int:
     return int(folder.name)
 
 
-def _multirun_job(run: Path) -> dict[str, Any]:
+def _multirun_job(run: Path, about: dict[str, Any]) -> dict[str, Any]:
     """Return a job's row from the folder of a plain ``train.py -m``."""
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     overrides = yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
     return {
         "job_id": _number(run),
-        "run_id": _read_run_info(run)["run_id"],
+        "run_id": about["run_id"],
         **dict(override.lstrip("+").split("=", 1) for override in overrides if "=" in override),
         "n_data": config["data"]["n_data"],
         "target_params": config["model"]["target_params"],
         "seed": config["seed"],
     }
-
-
-def summarise(jobs: pd.DataFrame, runs: Sequence[Path]) -> pd.DataFrame:
-    """Return the summary table: the columns of ``jobs``, then those of each sampler."""
-    if jobs.empty:
-        return pd.DataFrame(columns=[*JOB_COLUMNS, *COMMON_COLUMNS])
-    metrics = [read_metrics(run / METRICS) for run in runs]
-    samplers = dict.fromkeys(sampler for table in metrics for sampler in table.index)
-    cells = [{f"{s}_{column}": table.at[s, column] for s in table.index for column in PER_SAMPLER} for table in metrics]
-    columns = [f"{sampler}_{column}" for sampler in samplers for column in PER_SAMPLER]
-    table = pd.DataFrame(cells, columns=columns, index=jobs.index)
-    return pd.concat([jobs[_job_columns(jobs)], table], axis=1)
-
-
-def _job_columns(jobs: pd.DataFrame) -> list[str]:
-    """Return the summary's columns of a job: its number and id, swept keys, common ones."""
-    other = {*JOB_COLUMNS, *COMMON_COLUMNS, "target_id", "samplers", "overrides"}
-    return [*JOB_COLUMNS, *(column for column in jobs.columns if column not in other), *COMMON_COLUMNS]
-
-
-def tidy(jobs: pd.DataFrame, runs: Sequence[Path]) -> pd.DataFrame:
-    """Return the estimates table: one row per job and sampler, every column of both."""
-    parts = []
-    for run in runs:
-        about = _read_run_info(run)
-        if about["run_id"] != run.name:
-            raise BadRun(f"{run / 'run_info.json'}: is run {about['run_id']}; delete {run} and run the sweep again")
-        target = about["target"]
-        facts = {
-            "n_params": target["n_params"],
-            "grad_norm": target["grad_norm"],
-            "training_stopped": target["stopped"],
-        }
-        parts.append(read_metrics(run / METRICS).reset_index().assign(run_id=run.name, **facts))
-    table = pd.concat(parts, ignore_index=True)
-    front = ["run_id", *facts]
-    table = table[[*front, *table.columns.drop(front)]]
-    return jobs[_job_columns(jobs)].merge(table, on="run_id", validate="one_to_many")
-
-
-def _read_run_info(run: Path) -> dict[str, Any]:
-    path = run / "run_info.json"
-    try:
-        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadRun(f"{path}: not readable ({error}); delete {run} and run the sweep again") from None
-    return about
-
-
-def read_metrics(path: Path) -> pd.DataFrame:
-    """Read ``metrics_summary.csv``, indexed by sampler, and refuse what no run wrote."""
-    try:
-        table = pd.read_csv(path, index_col="sampler")
-    except (OSError, ValueError) as error:
-        raise BadRun(f"{path}: not a table ({error}); delete {path.parent} and run the sweep again") from None
-    missing = [column for column in [*PER_SAMPLER, "n_draws"] if column not in table.columns]
-    if missing or table.empty or not table.index.is_unique or table["status"].isna().any():
-        raise BadRun(f"{path}: damaged (missing: {missing or 'rows'}); delete {path.parent} and run the sweep again")
-    return table
-
-
-def write_jobs(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write ``jobs.csv``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(pd.DataFrame(rows), path)
 
 
 def read_jobs(path: Path) -> pd.DataFrame:
@@ -147,23 +84,110 @@ def read_jobs(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=text)
 
 
+def _finished(jobs: pd.DataFrame, results: Path) -> tuple[pd.DataFrame, list[Run]]:
+    """Return the jobs that have a result, and their runs; refuse all damaged ones in one message."""
+    there = [(results / "runs" / run_id / METRICS).exists() for run_id in jobs["run_id"]]
+    jobs = jobs[there].reset_index(drop=True)
+    runs, damaged = [], []
+    for run_id, samplers in zip(jobs["run_id"], jobs["samplers"], strict=True):
+        folder = results / "runs" / run_id
+        try:
+            run = records.read(folder)
+            for path, found, wanted in (
+                (folder / records.RUN_INFO, run.about["run_id"], run_id),
+                (folder / METRICS, " ".join(sorted(run.estimates)), samplers),
+            ):
+                if found != wanted:
+                    raise BadRun(f"{path}: is of {found!r}, expected {wanted!r}; {records.REMEDY.format(folder)}")
+            runs.append(run)
+        except BadRun as error:
+            damaged.append(str(error))
+    if damaged:
+        more = [f"… and {len(damaged) - SHOWN} more"] if len(damaged) > SHOWN else []
+        raise BadRun("\n".join([*damaged[:SHOWN], *more]))
+    return jobs, runs
+
+
+def _summarise(jobs: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
+    """Return the summary table: the columns of ``jobs``, then those of each sampler, then the code."""
+    if jobs.empty:
+        return pd.DataFrame(columns=[*JOB_COLUMNS, *COMMON_COLUMNS])
+    samplers = dict.fromkeys(sampler for run in runs for sampler in run.estimates)
+    cells = [
+        {f"{name}_{column}": row[column] for name, row in run.estimates.items() for column in PER_SAMPLER}
+        | {CODE: code.digest(run.about["code"])}
+        for run in runs
+    ]
+    columns = [f"{sampler}_{column}" for sampler in samplers for column in PER_SAMPLER]
+    return pd.concat(
+        [jobs[_job_columns(jobs)], pd.DataFrame(cells, columns=[*columns, CODE], index=jobs.index)], axis=1
+    )
+
+
+def _job_columns(jobs: pd.DataFrame) -> list[str]:
+    """Return the summary's columns of a job: its number and id, swept keys, common ones."""
+    other = {*JOB_COLUMNS, *COMMON_COLUMNS, "target_id", "samplers", "overrides"}
+    return [*JOB_COLUMNS, *(column for column in jobs.columns if column not in other), *COMMON_COLUMNS]
+
+
+def _tidy(jobs: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
+    """Return the estimates table: one row per job and sampler, every column of both."""
+    columns = _job_columns(jobs)
+    rows = [
+        {
+            **dict(zip(columns, job, strict=True)),
+            "n_params": run.about["target"]["n_params"],
+            "grad_norm": run.about["target"]["grad_norm"],
+            "training_stopped": run.about["target"]["stopped"],
+            "sampler": sampler,
+            **estimate,
+            CODE: code.digest(run.about["code"]),
+        }
+        for job, run in zip(jobs[columns].itertuples(index=False, name=None), runs, strict=True)
+        for sampler, estimate in run.estimates.items()
+    ]
+    return pd.DataFrame(rows, columns=None if rows else [*columns, "sampler"])
+
+
+def mixed(runs: Sequence[Run]) -> list[str]:
+    """Return the modules of which the runs were made with more than one version."""
+    versions: dict[str, set[str]] = {}
+    for run in runs:
+        for path, digest in run.about["code"].items():
+            versions.setdefault(path, set()).add(digest)
+    return sorted(path for path, digests in versions.items() if len(digests) > 1)
+
+
 def _write(table: pd.DataFrame, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as temporary:
         table.to_csv(temporary, index=False)
 
 
-def write_summary(folder: Path) -> None:
-    """Write ``summary.csv``, ``estimates.csv`` and an empty ``failures.csv`` of a finished sweep."""
-    jobs = read_jobs(folder / "jobs.csv")
-    runs = [folder.parent.parent / "runs" / run_id for run_id in jobs["run_id"]]
-    summary = summarise(jobs, runs)
-    for job, run in zip(jobs.to_dict("records"), runs, strict=True):
-        found = " ".join(sorted(read_metrics(run / METRICS).index))
-        if found != job["samplers"]:
-            raise BadRun(f"{run / METRICS}: rows {found!r}, expected {job['samplers']!r}; delete {run} and run again")
-    _write(tidy(jobs, runs), folder / "estimates.csv")
-    _write(pd.DataFrame(columns=FAILURE_COLUMNS), folder / "failures.csv")
-    _write(summary, folder / "summary.csv")
+def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
+    """Write ``summary.csv``, ``estimates.csv`` and ``failures.csv`` of a sweep; return the last.
+
+    A finished sweep's go into ``folder``, what there is of an unfinished one into
+    ``folder/partial``, so that nothing takes them for whole.
+
+    Raises
+    ------
+    BadRun
+        If a run is damaged, or is missing and ``partial`` is not set.
+    """
+    jobs, results = read_jobs(folder / "jobs.csv"), folder.parent.parent
+    failures = _failures(jobs, results)
+    if len(failures) and not partial:
+        missing = results / "runs" / failures["run_id"].iloc[0]
+        raise BadRun(f"{missing}: it has no result, nor have {len(failures) - 1} others; run the sweep again")
+    done, runs = _finished(jobs, results)
+    into = folder / "partial" if partial else folder
+    _write(_tidy(done, runs), into / "estimates.csv")
+    _write(failures, into / "failures.csv")
+    _write(_summarise(done, runs), into / "summary.csv")
+    if mixed(runs):
+        print(f"the rows were not all made by the same code (column {CODE}): {', '.join(mixed(runs))} differ")
+    return failures
 
 
 def write_failures(folder: Path) -> pd.DataFrame:
@@ -172,15 +196,7 @@ def write_failures(folder: Path) -> pd.DataFrame:
     A summary of other jobs than the sweep now has is removed, not left to be taken for it.
     """
     jobs = read_jobs(folder / "jobs.csv")
-    results = folder.parent.parent
-    rows = []
-    for job in jobs.to_dict("records"):
-        run, target = results / "runs" / job["run_id"], results / "targets" / job["target_id"]
-        if (run / METRICS).exists():
-            continue
-        log = (run if (target / "target.json").exists() else target) / "snakemake.log"
-        rows.append({**job, "reason": _reason(log), "log": log if log.exists() else None})
-    failures = pd.DataFrame(rows, columns=FAILURE_COLUMNS)
+    failures = _failures(jobs, folder.parent.parent)
     _write(failures, folder / "failures.csv")
     summary = folder / "summary.csv"
     if summary.exists() and list(pd.read_csv(summary, dtype=str)["run_id"]) != list(jobs["run_id"]):
@@ -188,38 +204,34 @@ def write_failures(folder: Path) -> pd.DataFrame:
     return failures
 
 
-def _reason(log: Path) -> str:
-    """Return the last exception in a log, or how the log ends without one."""
-    if not log.exists():
-        return "not started"
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith("Set the environment variable HYDRA_FULL_ERROR")]
-    for line in reversed(lines):
-        if EXCEPTION.match(line):
-            return line
-    if lines and lines[-1].startswith(OWN_ERROR):
-        return lines[-1]
-    return f"stopped without an exception, as when it is killed; its log ends: {lines[-1] if lines else '(empty)'}"
+def _failures(jobs: pd.DataFrame, results: Path) -> pd.DataFrame:
+    rows = []
+    for job in jobs.to_dict("records"):
+        if not (results / "runs" / job["run_id"] / METRICS).exists():
+            log = log_of(results, job["run_id"], job["target_id"])
+            rows.append({**job, "reason": reason(log), "log": log if log.exists() else None})
+    return pd.DataFrame(rows, columns=FAILURE_COLUMNS)
 
 
 def main() -> None:
-    """Write the tables of a sweep: ``python -m llc.summary [--failures] results/sweeps/NAME``."""
+    """Write the tables of a sweep: ``python -m llc.summary results/sweeps/NAME``."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--failures", action="store_true", help="only failures.csv, of a sweep that is not finished")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--failures", action="store_true", help="only failures.csv, of a sweep that is not finished")
+    only.add_argument("--partial", action="store_true", help="of what is finished, into the folder partial/")
     args = parser.parse_args()
-    if not args.failures:
-        try:
-            write_summary(args.folder)
-        except BadRun as error:
-            sys.exit(str(error))
-        return
     if not (args.folder / "jobs.csv").exists():
         sys.exit(f"{args.folder / 'jobs.csv'} is missing: no job was started")
-    failures = write_failures(args.folder)
+    try:
+        failures = write_failures(args.folder) if args.failures else write_summary(args.folder, args.partial)
+    except BadRun as error:
+        sys.exit(str(error))
     for row in failures.to_dict("records"):
         print(f"job {row['job_id']} ({row['run_id']}): {row['reason']}\n    log: {row['log']}")
-    print(f"{len(failures)} jobs without a result, listed in {args.folder / 'failures.csv'}")
+    if args.failures or args.partial:
+        where = args.folder / "partial" if args.partial else args.folder
+        print(f"{len(failures)} jobs without a result, listed in {where / 'failures.csv'}")
 
 
 if __name__ == "__main__":

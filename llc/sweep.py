@@ -2,36 +2,23 @@
 
 ``conf/sweep/NAME.yaml`` is a Hydra configuration with ``hydra.sweeper.params``, so that
 ``train.py -m +sweep=NAME`` runs the same jobs; ``NAME.csv`` has a column per key and a row per
-job. Hydra parses and composes both. Without JAX.
+job. The jobs are kept, and only what is new is expanded again: by ``llc.expand``, which is
+imported then, and Hydra with it. Without JAX.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
-from copy import deepcopy
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
-from llc import points
-from llc.compose import explain, parse, register_schema
-from llc.config import ConfigError, Job, require
-from llc.ids import run_id, target_id
-from llc.points import Point
-
-ERRORS_SHOWN = 10
-COMPOSITION_ERRORS = (ConfigError, HydraException, OmegaConfBaseException)
+from llc import kept
+from llc.artifacts import write_text
+from llc.config import ConfigError, nearest
 
 
 @dataclass(frozen=True)
@@ -41,9 +28,14 @@ class SweepJob:
     number: int  # from 0, as ``train.py -m`` numbers them
     overrides: list[str]  # what to give train.py
     swept: dict[str, Any]  # the value of each swept key
-    job: Job
     run_id: str
     target_id: str
+    n_data: int
+    target_params: int
+    seed: int
+    samplers: list[str]  # sorted
+    threads: int
+    data_path: str | None  # the npz file that it reads
 
     def row(self) -> dict[str, Any]:
         """Return the job's row of ``jobs.csv``."""
@@ -52,15 +44,37 @@ class SweepJob:
             "run_id": self.run_id,
             "target_id": self.target_id,
             **self.swept,
-            "n_data": self.job.data.n_data,
-            "target_params": self.job.model.target_params,
-            "seed": self.job.seed,
-            "samplers": " ".join(sorted(self.job.sampler.names)),
+            "n_data": self.n_data,
+            "target_params": self.target_params,
+            "seed": self.seed,
+            "samplers": " ".join(self.samplers),
             "overrides": " ".join(self.overrides),
         }
 
 
-def load(name: str, conf: Path, cwd: Path) -> list[SweepJob]:
+def names(conf: Path) -> list[str]:
+    """Return the names of all sweeps."""
+    return sorted({path.stem for path in _files(conf)})
+
+
+def find(name: str, conf: Path) -> Path:
+    """Return the file of a sweep, of which there must be exactly one."""
+    found = [path for path in _files(conf) if path.stem == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigError(f"sweep={name}: both {found[0]} and {found[1]} exist; rename one")
+    known = names(conf)
+    raise ConfigError(
+        f"sweep={name}: no {conf}/sweep/{name}.yaml or .csv, only {', '.join(known)}{nearest(name, known)}"
+    )
+
+
+def _files(conf: Path) -> list[Path]:
+    return sorted(p for p in (conf / "sweep").glob("*") if p.suffix in (".yaml", ".csv"))
+
+
+def load(name: str, conf: Path, cwd: Path, keep: Path | None = None) -> list[SweepJob]:
     """Return the jobs of sweep ``name``.
 
     Parameters
@@ -71,106 +85,57 @@ def load(name: str, conf: Path, cwd: Path) -> list[SweepJob]:
         The folder of configurations.
     cwd
         Where relative paths in the configuration start.
+    keep
+        The folder where expanded sweeps are kept; None: expand it anew.
 
     Raises
     ------
     ConfigError
         Naming the file, and for every wrong job the key, the value and the fix.
     """
-    file = points.find(name, conf)
-    register_schema()
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
-        try:
-            found = points.read(file)
-        except (*COMPOSITION_ERRORS, YAMLError, csv.Error, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file}: {explain(error)}") from None
-        jobs, errors = [], []
-        composer = _Composer()
-        for number, point in enumerate(found):
-            try:
-                jobs.append(composer.job(number, point, cwd))
-            except COMPOSITION_ERRORS as error:
-                errors.append(f"{point.where}: {explain(error)}")
-    if not found:
-        errors.append("it has no jobs: give hydra.sweeper.params at least one value, or the CSV a row")
-    if not errors:
-        errors = _duplicates(jobs, found)
-    if errors:
-        more = [f"… and {len(errors) - ERRORS_SHOWN} more"] if len(errors) > ERRORS_SHOWN else []
-        raise ConfigError("\n  ".join([f"{file}: nothing was started", *errors[:ERRORS_SHOWN], *more]))
+    file = find(name, conf)
+    if keep is None:
+        return _expand(file, conf, cwd, {})
+    made_from = kept.made_from(file, conf, cwd)
+    before = kept.read(keep / f"{name}.json", made_from)
+    jobs = [SweepJob(**job) for job in before.jobs]
+    if before.current:
+        return jobs
+    jobs = _expand(file, conf, cwd, {tuple(job.overrides): job for job in jobs})
+    kept.write(keep / f"{name}.json", made_from, [vars(job) for job in jobs])
     return jobs
 
 
-class _Composer:
-    """Composes each combination of config groups once, and sets plain values on a copy of it."""
+def _expand(file: Path, conf: Path, cwd: Path, known: dict[tuple[str, ...], SweepJob]) -> list[SweepJob]:
+    from llc.expand import expand
 
-    def __init__(self) -> None:
-        self._composed: dict[tuple[str, ...], tuple[DictConfig, dict[str, Any]]] = {}
-        # Hydra searches every folder each time, at 15 ms: ask once a key.
-        self._is_group = lru_cache(GlobalHydra.instance().config_loader().get_group_options)
-
-    def job(self, number: int, point: Point, cwd: Path) -> SweepJob:
-        overrides = points.parse_overrides(point.overrides)
-        groups = tuple(str(o.input_line) for o in overrides if self._needs_hydra(o))
-        if groups not in self._composed:
-            composed = compose("config", list(groups), return_hydra_config=True)
-            choices = OmegaConf.to_container(composed.hydra.runtime.choices)
-            OmegaConf.set_struct(composed, False)
-            del composed["hydra"]
-            OmegaConf.set_struct(composed, True)
-            self._composed[groups] = composed, choices  # type: ignore[assignment]
-        composed, choices = self._composed[groups]
-        config = deepcopy(composed)
-        for override in overrides:
-            if not self._needs_hydra(override):
-                OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
-        job = parse(config, cwd)
-        for key in ("stage", "target", "expect_id"):
-            require(
-                getattr(job, key) == getattr(Job(), key),
-                key,
-                getattr(job, key),
-                "left out of a sweep: the workflow sets it",
-            )
-        swept = {key: _value(config, choices, key) for key in point.keys}
-        return SweepJob(number, point.overrides, swept, job, run_id(job), target_id(job))
-
-    def _needs_hydra(self, override: Override) -> bool:
-        plain = override.type is not None and override.type.name == "CHANGE" and override.package is None
-        return not plain or bool(self._is_group(override.key_or_group))
+    return expand(file, conf, cwd, known)
 
 
-def _value(config: DictConfig, choices: dict[str, Any], key: str) -> Any:
-    if key in choices:
-        return choices[key]
-    value = OmegaConf.select(config, key.split("@")[-1])
-    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-
-
-def _duplicates(jobs: list[SweepJob], found: list[Point]) -> list[str]:
-    first: dict[str, int] = {}
-    return [
-        f"{found[job.number].where}: the same job as {found[first[job.run_id]].where}; remove one"
-        for job in jobs
-        if first.setdefault(job.run_id, job.number) != job.number
-    ]
+def table(jobs: list[SweepJob]) -> str:
+    """Return ``jobs.csv``."""
+    rows = [job.row() for job in jobs]
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def main() -> None:
-    """Write ``jobs.csv`` of a sweep: ``python -m llc.sweep NAME CONF FILE``."""
+    """Write ``jobs.csv`` of a sweep: ``python -m llc.sweep NAME CONF FILE KEEP``."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("name")
     parser.add_argument("conf", type=Path)
     parser.add_argument("file", type=Path)
+    parser.add_argument("keep", type=Path, help="where expanded sweeps are kept")
     args = parser.parse_args()
-    from llc import summary
-
     try:
-        jobs = load(args.name, args.conf, Path.cwd())
+        jobs = load(args.name, args.conf, Path.cwd(), args.keep)
     except ConfigError as error:
         sys.exit(str(error))
-    summary.write_jobs(args.file, [job.row() for job in jobs])
+    args.file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(args.file, table(jobs))
 
 
 if __name__ == "__main__":

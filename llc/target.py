@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,14 +16,28 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key
 
-from llc import artifacts, seeds
+from llc import artifacts, code, data, models, seeds
 from llc.config import Job, TrainingConfig
 from llc.data import Dataset
 from llc.ids import target_id
 from llc.models import Model
-from llc.posterior import Batch, Loss, Number, Params, batch
+from llc.posterior import Batch, Loss, Number, Params, batch, negative_log_likelihood
 
 CHECK_EVERY = 50  # steps between looks at the gradient of the full loss
+
+
+class Problem(NamedTuple):
+    """What is trained, and sampled around w*."""
+
+    model: Model
+    data: Dataset
+    loss_fn: Loss  # the average negative log likelihood
+
+
+def problem(job: Job) -> Problem:
+    """Return the model, the data and the loss of ``job``."""
+    model = models.build(job.model)
+    return Problem(model, data.load(job.data, job.seed, model), partial(negative_log_likelihood, model.apply))
 
 
 class Target(NamedTuple):
@@ -36,7 +53,7 @@ class Target(NamedTuple):
     test_accuracy: float | None
 
 
-def make(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Target:
+def make(job: Job, problem: Problem) -> Target:
     """Find w*: train to a local minimum, or take the teacher's weights.
 
     Raises
@@ -44,21 +61,21 @@ def make(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Target:
     FloatingPointError
         If training leaves the finite numbers.
     """
+    model, data, loss_fn = problem
     if job.training.w_star == "teacher":
         assert data.w_true is not None  # parsed: the data have a teacher
         w_star, steps, stopped = data.w_true.astype(job.precision), 0, "teacher"
     else:
-        w_star, steps, stopped = _train(job, model, data, loss_fn)
+        w_star, steps, stopped = _train(job, problem)
+    loss, grad_norm = _full_loss(w_star, problem)
+    if not np.isfinite([loss, grad_norm]).all():
+        raise FloatingPointError(
+            f"training.learning_rate={job.training.learning_rate!r}: training left the finite numbers "
+            f"(loss {loss}, gradient norm {grad_norm} after {steps} steps); lower it"
+        )
+    test_loss, test_accuracy = None, None
     with jax.enable_x64(True):
         w = jnp.asarray(w_star, jnp.float64)
-        loss, gradient = jax.jit(jax.value_and_grad(loss_fn))(w, batch(data.x, data.y, data.sigma, "float64"))
-        loss, grad_norm = float(loss), float(jnp.linalg.norm(gradient))
-        if not np.isfinite([loss, grad_norm]).all():
-            raise FloatingPointError(
-                f"training.learning_rate={job.training.learning_rate!r}: training left the finite numbers "
-                f"(loss {loss}, gradient norm {grad_norm} after {steps} steps); lower it"
-            )
-        test_loss, test_accuracy = None, None
         if len(data.x_test):
             test = batch(data.x_test, data.y_test, data.sigma, "float64")
             test_loss = float(jax.jit(loss_fn)(w, test))
@@ -68,7 +85,8 @@ def make(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Target:
     return Target(w_star, loss, grad_norm, steps, stopped, data.sha256(), test_loss, test_accuracy)
 
 
-def _train(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> tuple[Float[np.ndarray, " dim"], int, str]:
+def _train(job: Job, problem: Problem) -> tuple[Float[np.ndarray, " dim"], int, str]:
+    model, data, loss_fn = problem
     config, rows = job.training, batch(data.x, data.y, data.sigma, job.precision)
     w, steps, grad_norm = _descend(
         seeds.key(job.seed, "training"),
@@ -144,31 +162,56 @@ def _descend(
     return w, done, grad_norm
 
 
-def save(target: Target, job: Job, folder: Path) -> None:
-    """Write ``target.npz``, then ``target.json``, whose presence means the target is complete."""
+def save(target: Target, job: Job, folder: Path, core_s: float = 0.0) -> None:
+    """Write ``target.npz``, then ``target.json``, whose presence means the target is complete.
+
+    ``core_s`` is what it took, in core-seconds: plans are made with it.
+    """
     with artifacts.whole(folder / "target.npz") as path:
         np.savez(path, w_star=target.w_star)
     about = {"target_id": target_id(job), "n_params": len(target.w_star), **target._asdict()}
+    about |= {"w_star_sha256": hashlib.sha256(target.w_star.tobytes()).hexdigest(), "code": code.modules("target")}
+    about["core_s"] = core_s
     del about["w_star"]
     artifacts.write_json(folder / "target.json", about)
 
 
-def load(folder: Path, job: Job, data: Dataset) -> Target:
+def load(folder: Path, job: Job, problem: Problem) -> Target:
     """Read a target back, and make sure that it is the one that ``job`` samples around.
 
     Raises
     ------
     ValueError
-        If the target is another configuration's or was trained on other data.
+        If it is damaged, another configuration's, or was trained on other data.
     """
-    about = json.loads((folder / "target.json").read_text())
-    n_params, found = about.pop("n_params"), about.pop("target_id")
+
+    def refuse(problem: str) -> ValueError:
+        return ValueError(f"target={str(folder)!r}: {problem}; delete the folder and it is trained again")
+
+    try:
+        about = json.loads((folder / "target.json").read_text(encoding="utf-8"))
+        found, n_params, digest = (about.pop(key) for key in ("target_id", "n_params", "w_star_sha256"))
+        with np.load(folder / "target.npz", allow_pickle=False) as file:
+            w_star = file["w_star"]
+        about = {key: about[key] for key in Target._fields if key != "w_star"}
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise refuse(f"it is damaged ({error!r})") from None
     if found != target_id(job):
-        raise ValueError(f"target={str(folder)!r}: it is target {found}, this job needs {target_id(job)}")
-    if about["data_sha256"] != data.sha256():
-        raise ValueError(f"target={str(folder)!r}: trained on other data than this job makes; delete it to train again")
-    with np.load(folder / "target.npz", allow_pickle=False) as file:
-        w_star = file["w_star"]
-    if w_star.shape != (n_params,) or not np.isfinite(w_star).all():
-        raise ValueError(f"target={str(folder)!r}: target.npz is damaged; delete the folder to train again")
+        raise refuse(f"it is target {found}, this job needs {target_id(job)}")
+    if w_star.shape != (n_params,) or hashlib.sha256(w_star.tobytes()).hexdigest() != digest:
+        raise refuse("the weights in target.npz are not those that were saved")
+    if about["data_sha256"] != problem.data.sha256():
+        # Another kind of machine may round a teacher's labels otherwise; the loss then still agrees.
+        loss, _ = _full_loss(w_star, problem)
+        if not math.isclose(loss, about["loss"], rel_tol=1e-9, abs_tol=1e-12):
+            raise refuse(f"its L_n(w*) is {about['loss']}, on this job's data it is {loss}: trained on other data")
     return Target(w_star, **about)
+
+
+def _full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[float, float]:
+    """Return L_n(w*) and ‖∇L_n(w*)‖ over all the data, in float64."""
+    data = problem.data
+    with jax.enable_x64(True):
+        rows = batch(data.x, data.y, data.sigma, "float64")
+        loss, gradient = jax.jit(jax.value_and_grad(problem.loss_fn))(jnp.asarray(w_star, jnp.float64), rows)
+        return float(loss), float(jnp.linalg.norm(gradient))

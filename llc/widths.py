@@ -1,6 +1,7 @@
 """Layer widths and parameter counts. Without JAX: planning a sweep needs them too."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from llc.config import MlpModel
@@ -27,6 +28,7 @@ def hidden_widths(model: MlpModel) -> list[int]:
     return [solve_hidden_width(model.d_in, model.d_out, model.depth, model.target_params)] * model.depth
 
 
+@lru_cache
 def solve_hidden_width(d_in: int, d_out: int, depth: int, target_params: int) -> int:
     """Return the hidden width, at least 1, whose MLP is nearest to ``target_params`` parameters.
 

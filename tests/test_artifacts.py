@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llc import artifacts
+from llc.config import Job
 from llc.samplers import Trace
 
 
@@ -29,11 +30,14 @@ def test_json_that_is_not_strict_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_beginning_again_removes_the_result_and_keeps_the_log(tmp_path: Path) -> None:
-    for name in ("metrics_summary.csv", "train.log"):
+@pytest.mark.parametrize(("target", "left"), [(None, ["train.log"]), (".", ["target.json", "train.log"])])
+def test_beginning_again_removes_the_result_and_keeps_what_it_needs(
+    target: str | None, left: list[str], tmp_path: Path
+) -> None:
+    for name in ("metrics_summary.csv", "target.json", "train.log"):
         (tmp_path / name).write_text("old")
-    artifacts.begin(tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == ["train.log"]
+    artifacts.begin(tmp_path, Job(target=target))
+    assert sorted(p.name for p in tmp_path.iterdir()) == left
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # ArviZ announces its next version when imported

@@ -5,12 +5,14 @@ import json
 import sys
 from pathlib import Path
 
+import fabricating
 import pandas as pd
 import pytest
 import yaml
 
 from llc import summary
-from llc.summary import BadRun, aggregate_results, read_jobs, write_failures, write_jobs, write_summary
+from llc.records import BadRun
+from llc.summary import aggregate_results, read_jobs, write_failures, write_summary
 
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
 COLUMNS = [
@@ -21,19 +23,16 @@ COLUMNS = [
 
 
 def columns_of(*samplers: str) -> list[str]:
-    return [f"{sampler}_{column}" for sampler in samplers for column in PER_SAMPLER]
+    return [*(f"{sampler}_{column}" for sampler in samplers for column in PER_SAMPLER), "code"]
 
 
-def write_run(folder: Path, run_id: str, **llc_mean: float | None) -> None:
-    """Write what a finished run with these samplers and estimates leaves. None: it diverged."""
-    folder.mkdir(parents=True)
-    target = {"n_params": 51, "grad_norm": 1e-5, "stopped": "gradient"}
-    (folder / "run_info.json").write_text(json.dumps({"run_id": run_id, "target": target}))
-    rows = []
-    for value in llc_mean.values():
-        row = dict.fromkeys(COLUMNS, 1.0) | {"llc_true": None, "llc_mean": value, "ess": 500.0, "n_draws": 500}
-        rows.append(row | {"status": "ok" if value is not None else "diverged"})
-    pd.DataFrame(rows, index=pd.Index(llc_mean, name="sampler")).to_csv(folder / "metrics_summary.csv")
+def write_jobs(path: Path, rows: list[dict]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(path, index=False)
+
+
+def write_run(folder: Path, run_id: str, config: str = "seed: 0\n", **llc_mean: float | None) -> None:
+    fabricating.write_run(folder, run_id, llc_mean, config)
 
 
 def lines(file: Path) -> list[list[str]]:
@@ -46,9 +45,8 @@ def lines(file: Path) -> list[list[str]]:
 
 def write_multirun_job(folder: Path, number: int, overrides: list[str], **llc_mean: float | None) -> None:
     run = folder / str(number)
-    write_run(run, f"{number:012x}", **llc_mean)
     config = {"data": {"n_data": 100}, "model": {"target_params": 50}, "seed": number}
-    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    write_run(run, f"{number:012x}", yaml.safe_dump(config), **llc_mean)
     (run / ".hydra").mkdir()
     (run / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(overrides))
 
@@ -66,10 +64,10 @@ def test_columns_of_a_multirun_are_in_the_order_of_the_contract(tmp_path: Path) 
     table = aggregate_results(str(tmp_path))
     about = ["job_id", "run_id", "model", "posterior.gamma", "n_data", "target_params", "seed"]
     assert list(table.columns) == [*about, *columns_of("nuts", "sgld")]
-    assert list(table.iloc[0]) == [
+    assert list(table.iloc[0])[:-1] == [
         *(0, "000000000000", "small", "2", 100, 50, 0),
-        *(4.5, 500.0, 1.0, 1.0, "ok"),
-        *(4.0, 500.0, 1.0, 1.0, "ok"),
+        *(4.5, 500.0, 0.1, 1.001, "ok"),
+        *(4.0, 500.0, 0.1, 1.001, "ok"),
     ]
 
 
@@ -96,7 +94,7 @@ def test_a_sampler_that_one_job_has_is_empty_in_the_others(tmp_path: Path) -> No
     write_multirun_job(tmp_path, 0, [], nuts=1.0)
     write_multirun_job(tmp_path, 1, [], nuts=2.0, hmc=3.0)
     table = aggregate_results(tmp_path)
-    assert list(table.columns[-10:]) == columns_of("nuts", "hmc")
+    assert list(table.columns[-11:]) == columns_of("nuts", "hmc")
     assert table["hmc_llc_mean"].isna().tolist() == [True, False]
 
 
@@ -196,7 +194,7 @@ def test_estimates_have_a_row_per_job_and_sampler(results: Results) -> None:
         for sampler, extra in [("nuts", 0), ("sgld", 0.5)]
     ]
     assert set(table["n_params"]) == {51}
-    assert set(table["training_stopped"]) == {"gradient"}
+    assert set(table["training_stopped"]) == {"grad_tol"}
 
 
 def test_a_finished_sweep_has_no_failures(results: Results) -> None:
@@ -314,44 +312,93 @@ def test_a_summary_of_the_same_jobs_is_kept(results: Results) -> None:
 # ----------------------------------------------------------------------------------- damage
 
 
-def without(column: str) -> pd.DataFrame:
-    return pd.DataFrame({name: [1.0] for name in ["sampler", *COLUMNS] if name != column})
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\xff\xfe\x00\x81",
-        b"sampler,llc_mean\nnuts,1.0\n",
-        (",".join(["sampler", *COLUMNS]) + "\n").encode(),
-        (",".join(["sampler", *COLUMNS]) + "\nnuts,1.0,1.0\n").encode(),
-        (",".join(["sampler", *COLUMNS]) + 2 * f"\nnuts{',1.0' * len(COLUMNS)}").encode(),
-        *(without(column).to_csv(index=False).encode() for column in ["sampler", *PER_SAMPLER]),
-    ],
-)
-def test_damaged_metrics_are_refused_by_file(results: Results, content: bytes) -> None:
+@pytest.mark.parametrize("name", ["metrics_summary.csv", "config.yaml", "traces.nc"])
+@pytest.mark.parametrize("damage", ["gone", "empty", "half", "longer"])
+def test_a_damaged_file_is_refused_by_name(results: Results, name: str, damage: str) -> None:
     results.finish(0, 1, 2)
-    file = results.runs[1] / "metrics_summary.csv"
-    file.write_bytes(content)
-    with pytest.raises(BadRun, match=rf"^{file}: .*; delete {file.parent} and run the sweep again$"):
+    file = results.runs[1] / name
+    content = file.read_bytes()
+    file.unlink()
+    if damage != "gone":
+        file.write_bytes({"empty": b"", "half": content[: len(content) // 2], "longer": content + b"\n"}[damage])
+    lost = (name, damage) == ("metrics_summary.csv", "gone")
+    with pytest.raises(BadRun, match=rf"^{file.parent if lost else file}: .*run the sweep again$"):
         write_summary(results.folder)
 
 
-def test_a_row_of_metrics_too_few_is_refused_by_file(results: Results) -> None:
+@pytest.mark.parametrize("name", ["metrics_summary.csv", "config.yaml"])
+def test_a_file_edited_without_changing_its_size_is_refused(results: Results, name: str) -> None:
     results.finish(0, 1, 2)
-    file = results.runs[1] / "metrics_summary.csv"
-    file.write_text("".join(file.read_text().splitlines(keepends=True)[:2]))
-    with pytest.raises(BadRun, match=rf"^{file}: rows 'nuts', expected 'nuts sgld'"):
+    file = results.runs[1] / name
+    file.write_text(file.read_text().replace("0", "1"))
+    with pytest.raises(BadRun, match=rf"^{file}: edited since the run wrote it; delete {file.parent}"):
+        write_summary(results.folder)
+
+
+def test_all_damaged_runs_are_named_at_once(results: Results) -> None:
+    results.finish(0, 1, 2)
+    for run in results.runs[1:]:
+        (run / "traces.nc").write_bytes(b"")
+    with pytest.raises(BadRun, match=rf"{results.ids[1]}.*\n.*{results.ids[2]}"):
+        write_summary(results.folder)
+
+
+def test_numbers_reach_the_table_bit_by_bit(results: Results) -> None:
+    results.finish(1, 2)
+    results.train(0)
+    write_run(results.runs[0], results.ids[0], nuts=0.1 + 0.2, sgld=1e-17 / 3)
+    write_summary(results.folder)
+    first = lines(results.folder / "summary.csv")[1]
+    assert [first[7], first[12]] == [repr(0.1 + 0.2), repr(1e-17 / 3)]
+
+
+def test_a_run_without_one_of_its_samplers_is_refused_by_file(results: Results) -> None:
+    results.finish(0, 1, 2)
+    write_run(results.runs[1], results.ids[1], nuts=1.0)
+    with pytest.raises(BadRun, match=r"metrics_summary.csv: is of 'nuts', expected 'nuts sgld'"):
         write_summary(results.folder)
 
 
 def test_a_run_in_the_folder_of_another_is_refused_by_file(results: Results) -> None:
-    results.finish(0, 1, 2)
-    info = results.runs[1] / "run_info.json"
-    info.write_text((results.runs[0] / "run_info.json").read_text())
-    with pytest.raises(BadRun, match=rf"^{info}: is run {results.ids[0]}"):
+    results.finish(0, 2)
+    results.train(1)
+    write_run(results.runs[1], results.ids[0], nuts=1.0, sgld=1.0)
+    with pytest.raises(BadRun, match=rf"^{results.runs[1]}/run_info.json: is of '{results.ids[0]}'"):
         write_summary(results.folder)
+
+
+def test_rows_of_other_code_are_told_apart(results: Results, capsys: pytest.CaptureFixture[str]) -> None:
+    results.finish(0, 1, 2)
+    write_summary(results.folder)
+    assert len({row[-1] for row in lines(results.folder / "summary.csv")[1:]}) == 1
+    assert capsys.readouterr().out == ""
+    info = results.runs[1] / "run_info.json"
+    about = json.loads(info.read_text())
+    about["code"]["llc/posterior.py"] = "0" * 12
+    info.write_text(json.dumps(about))
+    write_summary(results.folder)
+    codes = [row[-1] for row in lines(results.folder / "summary.csv")[1:]]
+    assert codes[0] == codes[2] != codes[1]
+    assert "not all made by the same code (column code): llc/posterior.py differ" in capsys.readouterr().out
+
+
+def test_a_partial_table_has_what_is_there_and_names_the_rest(results: Results) -> None:
+    results.finish(0, 2)
+    results.fail(1, "ValueError: no\n")
+    with pytest.raises(BadRun, match="it has no result"):
+        write_summary(results.folder)
+    write_summary(results.folder, partial=True)
+    partial = results.folder / "partial"
+    assert [row[0] for row in lines(partial / "summary.csv")[1:]] == ["0", "2"]
+    assert [row[0] for row in lines(partial / "estimates.csv")[1:]] == ["0", "0", "2", "2"]
+    assert [row[2] for row in lines(partial / "failures.csv")[1:]] == ["ValueError: no"]
+    assert sorted(p.name for p in results.folder.iterdir()) == ["jobs.csv", "partial"]
+
+
+def test_a_partial_table_of_nothing_is_empty(results: Results) -> None:
+    write_summary(results.folder, partial=True)
+    assert len(lines(results.folder / "partial/summary.csv")) == 1
+    assert len(lines(results.folder / "partial/failures.csv")) == 4
 
 
 def test_a_refused_summary_leaves_no_table(results: Results) -> None:

@@ -134,7 +134,7 @@ def test_ids_are_those_of_the_jobs_that_hydra_composes(study: Study, data: str) 
     assert len(jobs) == 16
     for point in jobs[::5]:
         composed = job(*point.overrides, conf=study.conf)
-        assert point.job == composed
+        assert (point.n_data, point.target_params) == (composed.data.n_data, composed.model.target_params)
         assert (point.run_id, point.target_id) == (run_id(composed), target_id(composed))
 
 
@@ -176,7 +176,7 @@ def test_a_sweep_of_rows_has_the_ids_of_the_same_grid(study: Study) -> None:
 def test_relative_paths_start_where_the_command_is_started(study: Study) -> None:
     np.savez(study.cwd / "my.npz", x=np.ones((4, 2)), y=np.ones(4))
     (point,) = study.yaml({"data": "npz", "data.path": "my.npz"})
-    assert point.job.data.path == str(study.cwd / "my.npz")
+    assert point.data_path == str(study.cwd / "my.npz")
 
 
 def test_a_row_of_the_job_table_says_what_was_resolved(study: Study) -> None:
@@ -200,7 +200,7 @@ def test_an_empty_cell_is_the_default(study: Study) -> None:
 
 def test_a_cell_may_hold_a_list(study: Study) -> None:
     (point,) = study.csv('model.widths,sampler.names\n"[8,8]","[sgld,nuts]"\n')
-    assert (point.job.model.widths, point.job.sampler.names) == ([8, 8], ["sgld", "nuts"])
+    assert (point.swept["model.widths"], point.samplers) == ([8, 8], ["nuts", "sgld"])
 
 
 def test_spaces_and_a_byte_order_mark_do_not_matter(study: Study) -> None:
@@ -337,7 +337,7 @@ def test_a_name_with_two_files_is_refused(study: Study) -> None:
 def test_the_command_writes_the_table_of_jobs(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = study.yaml({"seed": "0,1", "model.widths": "[4],[4,4]"})
     file = study.cwd / "results" / "jobs.csv"
-    monkeypatch.setattr(sys, "argv", ["llc.sweep", "x", str(study.conf), str(file)])
+    monkeypatch.setattr(sys, "argv", ["llc.sweep", "x", str(study.conf), str(file), str(study.cwd / "plans")])
     sweep.main()
     with file.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
@@ -347,7 +347,7 @@ def test_the_command_writes_the_table_of_jobs(study: Study, monkeypatch: pytest.
 def test_the_command_fails_on_a_wrong_sweep_and_writes_nothing(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     study.refused_csv("seed\n-1\n")
     file = study.cwd / "jobs.csv"
-    monkeypatch.setattr(sys, "argv", ["llc.sweep", "x", str(study.conf), str(file)])
+    monkeypatch.setattr(sys, "argv", ["llc.sweep", "x", str(study.conf), str(file), str(study.cwd / "plans")])
     with pytest.raises(SystemExit, match="seed=-1: must be"):
         sweep.main()
     assert not file.exists()

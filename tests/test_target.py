@@ -1,36 +1,29 @@
 """Training to w*, and keeping it."""
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from llc import data, models, target
+from llc import target
 from llc.config import DlnModel, Job, MlpModel, TeacherData, TrainingConfig
-from llc.posterior import negative_log_likelihood
 
 
-def regression(**training: object) -> tuple[Job, models.Model, data.Dataset]:
+def regression(**training: object) -> tuple[Job, target.Problem]:
     """Return a linear regression: one layer, five inputs, noisy labels."""
     job = Job(
         data=TeacherData(n_data=200, sigma=1.0),
         model=DlnModel(widths=[5, 1], rank=1),
         training=TrainingConfig(**training),  # type: ignore[arg-type]
     )
-    model = models.build(job.model)
-    return job, model, data.load(job.data, job.seed, model)
-
-
-def make(job: Job, model: models.Model, dataset: data.Dataset) -> target.Target:
-    return target.make(job, model, dataset, partial(negative_log_likelihood, model.apply))
+    return job, target.problem(job)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 def test_training_finds_the_least_squares_solution(optimizer: str) -> None:
-    job, model, dataset = regression(optimizer=optimizer, learning_rate=0.05, weight_decay=0.0, grad_tol=1e-6)
-    found = make(job, model, dataset)
-    exact, residual, *_ = np.linalg.lstsq(dataset.x, dataset.y)
+    job, problem = regression(optimizer=optimizer, learning_rate=0.05, weight_decay=0.0, grad_tol=1e-6)
+    found = target.make(job, problem)
+    exact, residual, *_ = np.linalg.lstsq(problem.data.x, problem.data.y)
     np.testing.assert_allclose(found.w_star, exact[:, 0], atol=1e-5)
     assert found.loss == pytest.approx(residual[0] / 200 / 2, rel=1e-6)
     assert found.grad_norm < 3e-6
@@ -38,31 +31,31 @@ def test_training_finds_the_least_squares_solution(optimizer: str) -> None:
 
 def test_weight_decay_pulls_w_star_towards_zero() -> None:
     norms = [
-        np.linalg.norm(make(*regression(optimizer="adamw", weight_decay=decay, grad_tol=0.0)).w_star)
+        np.linalg.norm(target.make(*regression(optimizer="adamw", weight_decay=decay, grad_tol=0.0)).w_star)
         for decay in (0.0, 10.0)
     ]
     assert norms[1] < 0.5 * norms[0]
 
 
 def test_training_says_why_it_ended() -> None:
-    early = make(*regression(grad_tol=1e-2, learning_rate=0.05))
+    early = target.make(*regression(grad_tol=1e-2, learning_rate=0.05))
     assert early.stopped == "grad_tol"
     assert early.steps < 10_000
     assert early.grad_norm <= 1e-2
-    cut = make(*regression(grad_tol=0.0, steps=130))
+    cut = target.make(*regression(grad_tol=0.0, steps=130))
     assert (cut.stopped, cut.steps) == ("step_limit", 130)
 
 
 def test_minibatches_of_all_rows_or_more_are_the_full_gradient() -> None:
-    full, capped = (make(*regression(batch_size=size, steps=100)) for size in (None, 200))
+    full, capped = (target.make(*regression(batch_size=size, steps=100)) for size in (None, 200))
     np.testing.assert_array_equal(full.w_star, capped.w_star)
-    small = make(*regression(batch_size=20, steps=100))
+    small = target.make(*regression(batch_size=20, steps=100))
     assert not np.array_equal(full.w_star, small.w_star)
 
 
 def test_training_that_diverges_is_an_error_that_names_the_fix() -> None:
     with pytest.raises(FloatingPointError, match=r"training.learning_rate=1e\+30.*lower it"):
-        make(*regression(optimizer="sgd", learning_rate=1e30))
+        target.make(*regression(optimizer="sgd", learning_rate=1e30))
 
 
 def test_the_teachers_weights_are_the_exact_minimum_without_noise() -> None:
@@ -71,8 +64,7 @@ def test_the_teachers_weights_are_the_exact_minimum_without_noise() -> None:
         model=MlpModel(widths=[8], d_in=3),
         training=TrainingConfig(w_star="teacher"),
     )
-    model = models.build(job.model)
-    found = make(job, model, data.load(job.data, job.seed, model))
+    found = target.make(job, target.problem(job))
     # w* is rounded to float32, so the loss is of the order of the square of that rounding.
     assert found.loss < 1e-12
     assert found.grad_norm < 1e-6
@@ -80,20 +72,45 @@ def test_the_teachers_weights_are_the_exact_minimum_without_noise() -> None:
 
 
 def test_a_saved_target_is_read_back_whole(tmp_path: Path) -> None:
-    job, model, dataset = regression(steps=50)
-    found = make(job, model, dataset)
+    job, problem = regression(steps=50)
+    found = target.make(job, problem)
     target.save(found, job, tmp_path)
-    again = target.load(tmp_path, job, dataset)
+    again = target.load(tmp_path, job, problem)
     np.testing.assert_array_equal(again.w_star, found.w_star)
     assert again._asdict() | {"w_star": 0} == found._asdict() | {"w_star": 0}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["target.json", "target.npz"]
 
 
 def test_the_target_of_another_job_or_of_other_data_is_refused(tmp_path: Path) -> None:
-    job, model, dataset = regression(steps=50)
-    target.save(make(job, model, dataset), job, tmp_path)
-    other, _, _ = regression(steps=51)
+    job, problem = regression(steps=50)
+    target.save(target.make(job, problem), job, tmp_path)
     with pytest.raises(ValueError, match="this job needs"):
-        target.load(tmp_path, other, dataset)
-    with pytest.raises(ValueError, match="other data"):
-        target.load(tmp_path, job, dataset._replace(x=dataset.x + 1))
+        target.load(tmp_path, *regression(steps=51))
+    moved = problem.data._replace(x=problem.data.x + 1)
+    with pytest.raises(ValueError, match="trained on other data"):
+        target.load(tmp_path, job, problem._replace(data=moved))
+
+
+def test_data_that_another_machine_rounds_otherwise_are_the_same_data(tmp_path: Path) -> None:
+    job, problem = regression(steps=50)
+    found = target.make(job, problem)
+    target.save(found, job, tmp_path)
+    rounded = problem.data._replace(y=np.nextafter(problem.data.y, np.inf))
+    np.testing.assert_array_equal(target.load(tmp_path, job, problem._replace(data=rounded)).w_star, found.w_star)
+
+
+@pytest.mark.parametrize("name", ["target.json", "target.npz"])
+@pytest.mark.parametrize("damage", ["gone", "empty", "half", "other"])
+def test_a_damaged_target_is_refused_and_says_what_to_do(tmp_path: Path, name: str, damage: str) -> None:
+    job, problem = regression(steps=50)
+    target.save(target.make(job, problem), job, tmp_path)
+    path = tmp_path / name
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    elif damage == "other" and name == "target.npz":
+        np.savez(path, w_star=np.zeros(5, np.float32))
+    else:
+        path.write_bytes({"empty": b"", "half": content[: len(content) // 2], "other": b"[1]"}[damage])
+    with pytest.raises(ValueError, match="delete the folder and it is trained again"):
+        target.load(tmp_path, job, problem)

@@ -1,4 +1,4 @@
-"""Hamiltonian Monte Carlo and NUTS: NumPyro's kernels, without keeping the weights."""
+"""Hamiltonian Monte Carlo: NumPyro's kernels, without keeping the weights; NUTS shares them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,6 @@ from numpyro.infer.hmc import hmc as numpyro_hmc
 
 from llc.posterior import Number, Posterior
 from llc.samplers.trace import Trace, timed
-
-
-def nuts(
-    key: Key[Array, ""],
-    posterior: Posterior,
-    *,
-    target_accept: float,
-    max_tree_depth: int,
-    warmup: int,
-    draws: int,
-    chains: int,
-) -> Trace:
-    """Draw chains with the No-U-Turn sampler, step size and diagonal mass adapted per chain.
-
-    Parameters
-    ----------
-    target_accept
-        Mean acceptance that the step size is adapted to.
-    max_tree_depth
-        A draw takes at most 2^depth − 1 gradients.
-    warmup
-        Adaptation draws, dropped.
-
-    References
-    ----------
-    Hoffman and Gelman (2014), JMLR 15, algorithm 6; Betancourt (2017), arXiv 1701.02434, for
-    the multinomial variant that NumPyro has. Phan et al. (2019), arXiv 1912.11554.
-    """
-    return _sample(
-        key, posterior, target_accept, None, max_tree_depth=max_tree_depth, warmup=warmup, draws=draws, chains=chains
-    )
 
 
 def hmc(
@@ -64,12 +33,12 @@ def hmc(
     ----------
     Neal (2011), Handbook of Markov Chain Monte Carlo, ch. 5, arXiv 1206.1901.
     """
-    return _sample(
+    return sample(
         key, posterior, target_accept, trajectory_length, max_tree_depth=None, warmup=warmup, draws=draws, chains=chains
     )
 
 
-def _sample(
+def sample(
     key: Key[Array, ""],
     posterior: Posterior,
     target_accept: float,
@@ -80,6 +49,7 @@ def _sample(
     draws: int,
     chains: int,
 ) -> Trace:
+    """Draw chains with one of NumPyro's kernels: NUTS if ``trajectory_length`` is None, else HMC."""
     (stats, n_steps, step_size), compile_s, sample_s = timed(
         _run,
         key,
@@ -115,7 +85,7 @@ def _run(
     chains: int,
 ) -> tuple[dict[str, Array], Array, Float[Array, " chains"]]:
     def chain(key: Key[Array, ""]) -> Any:
-        init, sample = numpyro_hmc(posterior.potential, algo="NUTS" if trajectory_length is None else "HMC")
+        init, kernel = numpyro_hmc(posterior.potential, algo="NUTS" if trajectory_length is None else "HMC")
         key_init, key_length = jax.random.split(key)
         state = init(
             posterior.w_star,
@@ -131,7 +101,7 @@ def _run(
         def draw(state: Any, factor: Array) -> Any:
             if trajectory_length is not None:
                 state = state._replace(trajectory_length=trajectory_length * factor)
-            state = sample(state)
+            state = kernel(state)
             return state, {
                 "loss": posterior.loss_of_potential(state.potential_energy, state.z),
                 "acceptance_rate": state.accept_prob,

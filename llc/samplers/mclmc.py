@@ -17,7 +17,8 @@ from llc.posterior import Number, Params, Posterior
 from llc.samplers.trace import Trace, timed
 
 GRADIENTS_PER_STEP = 2  # of the isokinetic McLachlan integrator
-POWER_ITERATIONS = 20  # each a Hessian-vector product, which costs about two gradients
+POWER_ITERATIONS = 20  # each a Hessian-vector product, done once and not per chain
+GRADIENTS_PER_PRODUCT = 2
 
 
 def mclmc(
@@ -51,10 +52,10 @@ def mclmc(
         _run, key, posterior, energy_error, warmup=warmup, draws=draws, thin=thin, chains=chains
     )
     loss, energy_change, step_size, length = (np.asarray(s) for s in stats)
-    steps = chains * (_tuning_steps(warmup) + draws * thin + POWER_ITERATIONS)
+    gradients = GRADIENTS_PER_STEP * chains * (_tuning_steps(warmup) + draws * thin)
     return Trace(
         loss=loss,
-        n_grad_evals=float(GRADIENTS_PER_STEP * steps),
+        n_grad_evals=float(gradients + GRADIENTS_PER_PRODUCT * POWER_ITERATIONS),
         stats={"energy_change": energy_change},
         tuned={"step_size": step_size, "momentum_decoherence_length": length},
         time_compile_s=compile_s,

@@ -5,6 +5,7 @@ rule run:
     """Sample around the job's target and estimate the LLC with each of its samplers."""
     input:
         target=target_of,
+        changes=changes_of_run,
     output:
         "results/runs/{run_id}/metrics_summary.csv",
     log:
@@ -17,7 +18,7 @@ rule run:
     params:
         train=TRAIN,
         overrides=overrides_of_run,
-        target=subpath(input.target, parent=True),
+        target=target_folder_of,
         folder=subpath(output[0], parent=True),
     shell:
         "python {params.train} {params.overrides:q} expect_id={wildcards.run_id} target={params.target}"

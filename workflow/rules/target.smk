@@ -3,6 +3,8 @@
 
 rule target:
     """Train one network to w*, or take its teacher's weights."""
+    input:
+        changes=changes_of_target,
     output:
         "results/targets/{target_id}/target.json",
     log:

@@ -1,0 +1,109 @@
+"""Which library code a stage's numbers come from, as a digest of each module. Without JAX.
+
+A digest is of the syntax tree without docstrings: comments, layout and docstrings are not in
+it. The modules are the stage's own and all that they import, read from their source; a module
+that nothing imports counts for nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from llc.config import ConfigError
+
+PACKAGE = Path(__file__).resolve().parent
+STAGES = {"target": "llc.target", "run": "llc.job"}
+# What these make is in the run id, or is the form of a file and not a number.
+NO_NUMBERS = {"llc", *(f"llc.{name}" for name in ("artifacts", "code", "compose", "config", "ids", "locks"))}
+
+
+def modules(stage: str, samplers: Iterable[str] = ()) -> dict[str, str]:
+    """Return the digest of each module that the numbers of a stage depend on, by its path.
+
+    Parameters
+    ----------
+    stage
+        ``target`` or ``run``. A run samples around a target, so its modules count too.
+    samplers
+        The samplers of the run: the code of the others is not its own.
+
+    Raises
+    ------
+    ConfigError
+        If a module is not Python, as in the middle of an edit.
+    """
+    return dict(_modules(STAGES[stage], tuple(sorted(samplers)) if stage == "run" else ()))
+
+
+def changed(made_with: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return the paths of the modules that differ, are new, or are gone."""
+    return sorted(path for path in {*made_with, *now} if made_with.get(path) != now.get(path))
+
+
+def digest(made_with: Mapping[str, str]) -> str:
+    """Return eight hex digits that stand for all of the modules together."""
+    return hashlib.sha256("".join(f"{k}={made_with[k]};" for k in sorted(made_with)).encode()).hexdigest()[:8]
+
+
+@lru_cache
+def _modules(root: str, samplers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    waiting = [root, *(f"llc.samplers.{name}" for name in samplers)]
+    while waiting:
+        name = waiting.pop()
+        path = _path(name)
+        key = path.relative_to(PACKAGE.parent).as_posix()
+        if name in NO_NUMBERS or key in found:
+            continue
+        tree = _parse(path)
+        found[key] = hashlib.sha256(_substance(tree).encode()).hexdigest()[:12]
+        waiting += _imports(tree, name, package=path.name == "__init__.py")
+    return tuple(sorted(found.items()))
+
+
+def _path(name: str) -> Path:
+    base = PACKAGE.parent.joinpath(*name.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+@lru_cache
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}; mend it, or no run can be told from a stale one") from None
+
+
+def _substance(tree: ast.Module) -> str:
+    """Return the tree as text, without docstrings and places."""
+
+    def text(node: object) -> str:
+        if isinstance(node, list):
+            return "[" + ",".join(map(text, node)) + "]"
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        values = dict(ast.iter_fields(node))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            values["body"] = node.body[ast.get_docstring(node, clean=False) is not None :]
+        return f"{type(node).__name__}({','.join(f'{k}={text(v)}' for k, v in values.items())})"
+
+    return text(tree)
+
+
+def _imports(tree: ast.Module, name: str, package: bool) -> set[str]:
+    """Return the modules of llc that a module imports, wherever in it."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = name.split(".") if package else name.split(".")[:-1]
+            base = ".".join([*parts[: len(parts) - node.level + 1], *([node.module] if node.module else [])])
+            base = base if node.level else (node.module or "")
+            # Of ``from llc import data`` the name is a module; of ``from llc.data import load`` it is not.
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return {module for module in found if module.split(".")[0] == "llc" and _path(module).is_file()}

@@ -1,0 +1,203 @@
+"""What is kept on disk, and what of it no sweep needs: list, delete, archive. Without JAX.
+
+``python -m llc.housekeeping list``, ``… delete``, ``… archive NAME``, in the project's folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from llc import locks, plan, sweep
+from llc.artifacts import whole
+from llc.config import ConfigError
+from llc.records import METRICS
+from llc.summary import read_jobs
+
+ID = re.compile(r"[0-9a-f]{12}")
+COMPLETE = {"runs": METRICS, "targets": "target.json"}  # the file that makes each complete
+PROJECT = ("Snakefile", "train.py", "pyproject.toml", "README.md", "conf", "envs", "llc", "profiles", "workflow")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A folder of ``runs/`` or ``targets/``."""
+
+    kind: str
+    path: Path
+    size: int  # bytes
+    needed: bool  # some sweep refers to it
+
+    @property
+    def complete(self) -> bool:
+        """Whether it holds a result."""
+        return (self.path / COMPLETE[self.kind]).exists()
+
+
+def inventory(root: Path) -> list[Kept]:
+    """Return every run and target, and whether a sweep refers to it.
+
+    A sweep is a file of ``conf/sweep/``, or a table in ``results/sweeps/`` whose file is gone.
+
+    Raises
+    ------
+    ConfigError
+        If a sweep cannot be read: what it refers to would be unknown.
+    """
+    needed = _needed(root)
+    return [
+        Kept(kind, path, _size(path), path.name in needed)
+        for kind in COMPLETE
+        for path in sorted((root / "results" / kind).glob("*"))
+        if ID.fullmatch(path.name) and path.is_dir()
+    ]
+
+
+def _needed(root: Path) -> set[str]:
+    names = sweep.names(root / "conf")
+    ids = {i for name in names for job in _jobs(root, name) for i in (job.run_id, job.target_id)}
+    for table in (root / "results" / "sweeps").glob("*/jobs.csv"):
+        if table.parent.name not in names:
+            jobs = read_jobs(table)
+            ids |= {*jobs["run_id"], *jobs["target_id"]}
+    return ids
+
+
+def _jobs(root: Path, name: str) -> list[sweep.SweepJob]:
+    return sweep.load(name, root / "conf", root, root / ".cache" / "plans")
+
+
+def _size(folder: Path) -> int:
+    return sum(p.lstat().st_size for p in folder.rglob("*") if not p.is_dir())
+
+
+def report(root: Path, kept: list[Kept]) -> str:
+    """Return what is kept as a text: sizes, then each folder that no sweep refers to."""
+    lines = []
+    for kind in COMPLETE:
+        all_of, left = [k for k in kept if k.kind == kind], [k for k in kept if k.kind == kind and not k.needed]
+        lines.append(
+            f"{kind:<9}{len(all_of):>7} {_human(all_of):>10}   no sweep refers to {len(left)}, {_human(left).strip()}"
+        )
+    cache = root / ".cache"
+    lines.append(
+        f"{'.cache':<16} {_megabytes(_size(cache) if cache.exists() else 0):>10}   compiled programs and plans"
+    )
+    lines += [f"  {k.path.relative_to(root)}  {_human([k])}{'' if k.complete else '  incomplete'}" for k in _left(kept)]
+    return "\n".join(lines)
+
+
+def _left(kept: Iterable[Kept]) -> list[Kept]:
+    return [k for k in kept if not k.needed]
+
+
+def _human(kept: Iterable[Kept]) -> str:
+    return _megabytes(sum(k.size for k in kept))
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def delete(kept: Iterable[Kept]) -> None:
+    """Delete folders; what makes each complete goes first, so that none is half there and taken for whole."""
+    for folder in kept:
+        (folder.path / COMPLETE[folder.kind]).unlink(missing_ok=True)
+        shutil.rmtree(folder.path)
+
+
+def archive(root: Path, name: str, file: Path) -> list[Path]:
+    """Write one sweep, with all that it takes to read it and to run it again, as a ``tar.gz``.
+
+    Its runs, their targets, its tables, the configuration and the code. Unpacked, ``snakemake
+    -n`` has nothing to do in it.
+
+    Returns
+    -------
+    Data files outside the project, which are not in it.
+
+    Raises
+    ------
+    ConfigError
+        If the sweep is not finished.
+    """
+    jobs = _jobs(root, name)
+    made = plan.make(name, jobs, root / "results", keep_code=True)
+    tables = root / "results" / "sweeps" / name
+    if made.to_run() or not (tables / "summary.csv").exists():
+        raise ConfigError(
+            f"sweep={name}: {len(made.to_run())} jobs to run, then the table; finish it first\n{plan.text(made)}"
+        )
+    folders = [tables, *(root / "results" / "runs" / job.run_id for job in jobs)]
+    targets = {root / "results" / "targets" / job.target_id for job in jobs}
+    folders += sorted(target for target in targets if target.exists())
+    data = set(_data_files(folders))
+    inside = {path for path in data if path.is_relative_to(root)}
+    with whole(file) as temporary, tarfile.open(temporary, "w:gz") as tar:
+        for path in [*(root / part for part in PROJECT), *folders, *sorted(inside)]:
+            tar.add(path, Path(name) / path.relative_to(root), filter=_unless_junk)
+    return sorted(data - inside)
+
+
+def _data_files(runs: Iterable[Path]) -> Iterator[Path]:
+    for run in runs:
+        config = run / "config.yaml"
+        if config.exists() and "\n  path: " in (text := config.read_text(encoding="utf-8")):
+            yield Path(yaml.safe_load(text)["data"]["path"])
+
+
+def _unless_junk(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    return None if Path(member.name).name in ("__pycache__", ".lock") else member
+
+
+def main() -> None:
+    """Look after ``results/``: see the module."""
+    parser = argparse.ArgumentParser(prog="python -m llc.housekeeping", description=main.__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="sizes, and the runs and targets that no sweep refers to")
+    delete_command = commands.add_parser("delete", help="delete those, after asking")
+    delete_command.add_argument("--yes", action="store_true", help="do not ask")
+    archive_command = commands.add_parser("archive", help="one finished sweep as one file")
+    archive_command.add_argument("name")
+    archive_command.add_argument("file", type=Path, nargs="?", help="NAME.tar.gz")
+    args = parser.parse_args()
+    root = Path.cwd()
+    if not (root / "conf" / "sweep").is_dir():
+        sys.exit(f"{root}: has no conf/sweep/; start this in the project's folder")
+    try:
+        if args.command == "archive":
+            file = args.file or Path(f"{args.name}.tar.gz")
+            outside = archive(root, args.name, file)
+            print(f"{file}: {_megabytes(file.stat().st_size)}")
+            for path in outside:
+                print(f"not in it, because it is outside the project: {path}")
+            return
+        kept = inventory(root)
+    except ConfigError as error:
+        sys.exit(str(error))
+    print(report(root, kept))
+    if args.command == "delete" and _left(kept):
+        _delete(root, _left(kept), args.yes)
+
+
+def _delete(root: Path, left: list[Kept], sure: bool) -> None:
+    lock, only = locks.enter(root / ".cache" / "snakemake.lock", root / ".snakemake" / "locks")
+    with lock:
+        if not only:
+            sys.exit("nothing was deleted: a snakemake is at work here")
+        if not sure and input(f"delete these {len(left)} folders, {_human(left)}? [y/N] ").strip().lower() != "y":
+            sys.exit("nothing was deleted")
+        delete(left)
+    print(f"deleted {len(left)} folders, {_human(left)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Expanded sweeps, kept with what they were made from. Without JAX or Hydra.
+
+Composing 10,000 jobs takes seconds, and Snakemake reads its Snakefile anew in every cluster
+job. A kept plan is only ever a saving: whatever is wrong with the file, it is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from llc.artifacts import write_text
+
+PLANNING = ("compose", "config", "expand", "ids", "kept", "npz", "points", "sweep", "widths")
+RESOLVER = re.compile(rb"\$\{[^}]*:")  # ${oc.env:…}, ${now:…}: what they give is in no file
+
+
+class MadeFrom(NamedTuple):
+    """Digests of what a sweep's jobs depend on. None: on more than files, so they are not kept."""
+
+    base: str | None  # all but the sweep's points
+    points: str  # of which there may be more or fewer than before
+
+
+class Kept(NamedTuple):
+    """What was kept: jobs as plain data, and whether they are all that the sweep has now."""
+
+    jobs: list[dict[str, Any]]
+    current: bool
+
+
+def made_from(file: Path, conf: Path, cwd: Path) -> MadeFrom:
+    """Return what the jobs of a sweep file are made from, as it is now."""
+    presets = [path for path in sorted(conf.rglob("*")) if path.is_file() and path.parent != conf / "sweep"]
+    sweep = file.read_bytes()
+    contents = {str(path): path.read_bytes() for path in presets}
+    if any(RESOLVER.search(content) for content in [*contents.values(), sweep]):
+        return MadeFrom(None, "")
+    contents |= {name: Path(__file__).with_name(f"{name}.py").read_bytes() for name in PLANNING}
+    about = [platform.python_version(), version("hydra-core"), version("omegaconf"), cwd, conf, file, _rest(file)]
+    digest = hashlib.sha256(repr(about).encode())
+    for name, content in contents.items():
+        digest.update(f"\n{name} {len(content)}\n".encode() + content)
+    return MadeFrom(digest.hexdigest(), hashlib.sha256(sweep).hexdigest())
+
+
+def _rest(file: Path) -> Any:
+    """Return what a sweep file says beside its points; a CSV says nothing else."""
+    if file.suffix == ".csv":
+        return None
+    try:
+        rest = yaml.safe_load(file.read_text(encoding="utf-8"))
+        del rest["hydra"]["sweeper"]["params"]
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+        return file.read_bytes()  # a mistake, for which there will be an error
+    return rest
+
+
+def read(path: Path, now: MadeFrom) -> Kept:
+    """Return the jobs that were kept and still mean the same."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        jobs = found["jobs"]
+        whole = found["sha256"] == _digest(jobs) and found["files"] == _files(jobs)
+        if now.base is None or not whole or found["base"] != now.base:
+            return Kept([], False)
+        return Kept(jobs, found["points"] == now.points)
+    except (OSError, ValueError, KeyError, TypeError):
+        return Kept([], False)
+
+
+def write(path: Path, now: MadeFrom, jobs: list[dict[str, Any]]) -> None:
+    """Keep the jobs of a sweep."""
+    if now.base is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = {**now._asdict(), "files": _files(jobs), "sha256": _digest(jobs), "jobs": jobs}
+    write_text(path, json.dumps(kept, separators=(",", ":")))
+
+
+def _digest(jobs: list[dict[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(jobs, separators=(",", ":")).encode()).hexdigest()
+
+
+def _files(jobs: list[dict[str, Any]]) -> dict[str, list[int] | None]:
+    """Return size and time of each file of data that the jobs read, by which a change is known."""
+    stats: dict[str, list[int] | None] = {}
+    for path in sorted({job["data_path"] for job in jobs if job["data_path"] is not None}):
+        try:
+            stat = Path(path).stat()
+            stats[path] = [stat.st_size, stat.st_mtime_ns]
+        except OSError:
+            stats[path] = None
+    return stats

@@ -1,0 +1,56 @@
+"""Locks that the system frees when a process ends, however it ends. Without JAX."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Hold the lock of a run directory, and tell whether another process held it before.
+
+    After ``kill -9`` of Snakemake its jobs go on: who starts one of them again waits here,
+    instead of writing the same files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a") as file:
+        waited = not _take(file, fcntl.LOCK_EX)
+        if waited:
+            log.warning("%s: another process is at work here; waiting for it", folder)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield waited
+
+
+def enter(lock: Path, snakemake_locks: Path) -> tuple[TextIOWrapper, bool]:
+    """Note that a Snakemake is at work, as long as the file that is returned stays open.
+
+    Snakemake's own locks outlive ``kill -9``, and the next start would be refused until someone
+    says ``--unlock``. If no other Snakemake is at work they are left-overs and are removed.
+
+    Returns
+    -------
+    The open lock file, and whether no other Snakemake is at work.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    file = lock.open("a")
+    only = _take(file, fcntl.LOCK_EX)
+    if only:
+        for left_over in snakemake_locks.glob("*.lock"):
+            left_over.unlink(missing_ok=True)
+    fcntl.flock(file, fcntl.LOCK_SH)
+    return file, only
+
+
+def _take(file: TextIOWrapper, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,164 @@
+"""What a sweep has to do: which runs are there, which are not, and why. Without JAX.
+
+The answer comes from the run directories alone, so it travels with them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llc import code, records
+from llc.failures import reason
+from llc.records import METRICS
+from llc.sweep import SweepJob
+
+LISTED = 5  # failures that are spelled out
+DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class State:
+    """Of a run or of a target."""
+
+    kind: str  # done, stale, failed, missing
+    why: tuple[str, ...] = ()  # of a stale one: the modules that changed, or DAMAGED
+    note: str = ""  # of a failed one: its last error; of a damaged one: what is wrong
+    core_s: float | None = None  # core-seconds that a finished one took
+
+    def causes(self) -> tuple[str, ...]:
+        """Return what makes it stale, if anything does."""
+        return self.why if self.kind == "stale" else ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of one sweep and the states of their runs and targets, by id."""
+
+    name: str
+    jobs: list[SweepJob]
+    runs: dict[str, State]
+    targets: dict[str, State]  # of the runs that are not done
+
+    def to_run(self) -> list[SweepJob]:
+        """Return the jobs whose run is not done."""
+        return [job for job in self.jobs if self.runs[job.run_id].kind != "done"]
+
+
+def make(name: str, jobs: list[SweepJob], results: Path, keep_code: bool) -> Plan:
+    """Look up what is there of each job.
+
+    Parameters
+    ----------
+    name, jobs
+        Of the sweep, expanded.
+    results
+        The folder with ``runs/`` and ``targets/``.
+    keep_code
+        Whether runs that other code made count as done.
+    """
+    runs = {job.run_id: run_state(results / "runs" / job.run_id, job.samplers, keep_code) for job in jobs}
+    needed = {job.target_id for job in jobs if runs[job.run_id].kind != "done"}
+    targets = {target_id: target_state(results / "targets" / target_id, keep_code) for target_id in sorted(needed)}
+    return Plan(name, jobs, runs, targets)
+
+
+def run_state(folder: Path, samplers: Iterable[str], keep_code: bool) -> State:
+    """Return the state of a run directory."""
+    if not (folder / METRICS).exists():
+        return _not_done(folder)
+    try:
+        about = records.read_info(folder)
+    except records.BadRun as error:
+        return State("stale", (DAMAGED,), str(error))
+    damage = records.damage(folder, about)
+    if damage:
+        return State("stale", (DAMAGED,), f"{folder}/{damage[0][0]}: {damage[0][1]}")
+    core_s = sum(about["timings_s"].values()) * about["threads"]
+    return _by_code(about["code"], code.modules("run", samplers), keep_code, core_s)
+
+
+def target_state(folder: Path, keep_code: bool) -> State:
+    """Return the state of a target directory."""
+    path = folder / "target.json"
+    if not path.exists():
+        return _not_done(folder)
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        made_with, core_s = dict(about["code"]), float(about["core_s"])
+        (folder / "target.npz").stat()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return State("stale", (DAMAGED,), f"{path}: {error!r}")
+    return _by_code(made_with, code.modules("target"), keep_code, core_s)
+
+
+def _not_done(folder: Path) -> State:
+    log = folder / "snakemake.log"
+    return State("failed", note=f"{reason(log)}\n      log: {log}") if log.exists() else State("missing")
+
+
+def _by_code(made_with: Mapping[str, str], now: Mapping[str, str], keep_code: bool, core_s: float) -> State:
+    changed = () if made_with == now else tuple(code.changed(made_with, now))
+    return State("stale" if changed and not keep_code else "done", changed, core_s=core_s)
+
+
+def text(plan: Plan) -> str:
+    """Return the plan as a short table for a person."""
+    states = [plan.runs[job.run_id] for job in plan.jobs]
+    count = Counter(state.kind for state in states)
+    trained = Counter(state.kind for state in plan.targets.values())
+    rows = [("done", count["done"], _kept(states))]
+    rows += [("stale", number, f"{why}: made again") for why, number in _causes(states, "stale")]
+    rows += [("failed before", count["failed"], "run again")] if count["failed"] else []
+    if len(states) > count["done"]:
+        rows += [("to run", len(states) - count["done"], _core_hours(plan))]
+    train = sum(trained.values()) - trained["done"]
+    rows += [("targets to train", train, "")] if train else []
+    lines = [f"sweep {plan.name}: {len(states)} jobs"]
+    lines += [f"  {label:<17}{number:>7}   {note}".rstrip() for label, number, note in rows]
+    problems = {job.run_id: plan.runs[job.run_id].note for job in plan.jobs if plan.runs[job.run_id].note}
+    problems |= {f"target {k}": state.note for k, state in plan.targets.items() if state.note}
+    lines += [f"    {name}: {note}" for name, note in list(problems.items())[:LISTED]]
+    lines += [f"    … and {len(problems) - LISTED} more"] if len(problems) > LISTED else []
+    return "\n".join(lines)
+
+
+def _causes(states: Iterable[State], kind: str) -> list[tuple[str, int]]:
+    """Return why runs are stale, and how many are for each cause, the most frequent first."""
+    found = Counter(why for state in states if state.kind == kind for why in state.why)
+    return [(why if why == DAMAGED else f"{why} changed", number) for why, number in found.most_common()]
+
+
+def _kept(states: Iterable[State]) -> str:
+    other = [why for why, _ in _causes(states, "done")]
+    return f"some made by other code: {', '.join(other)}" if other else ""
+
+
+def _core_hours(plan: Plan) -> str:
+    """Return how long the jobs to run will take, after the finished runs that are most alike."""
+    finished = [(job, plan.runs[job.run_id].core_s) for job in plan.jobs]
+    known = [(job, cost) for job, cost in finished if cost is not None]
+    if not known:
+        return "core-hours unknown until one of them is finished"
+    alike: list[Callable[[SweepJob], Any]] = [
+        lambda job: json.dumps({k: v for k, v in job.swept.items() if k != "seed"}, default=str),
+        lambda job: (job.n_data, job.target_params, *job.samplers),
+        lambda job: None,
+    ]
+    costs: list[dict[Any, list[float]]] = [defaultdict(list) for _ in alike]
+    for job, cost in known:
+        for key, table in zip(alike, costs, strict=True):
+            table[key(job)].append(cost)
+    means = [{key: sum(found) / len(found) for key, found in table.items()} for table in costs]
+    total = sum(
+        next(table[key(job)] for key, table in zip(alike, means, strict=True) if key(job) in table)
+        for job in plan.to_run()
+    )
+    trained = [state.core_s for state in plan.targets.values() if state.core_s is not None]
+    if trained:
+        total += sum(trained) / len(trained) * sum(state.kind != "done" for state in plan.targets.values())
+    return f"about {total / 3600:.2g} core-hours, going by the {len(known)} finished ones"

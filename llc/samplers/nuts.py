@@ -1,0 +1,40 @@
+"""The No-U-Turn sampler."""
+
+from __future__ import annotations
+
+from jaxtyping import Array, Key
+
+from llc.posterior import Posterior
+from llc.samplers.hmc import sample
+from llc.samplers.trace import Trace
+
+
+def nuts(
+    key: Key[Array, ""],
+    posterior: Posterior,
+    *,
+    target_accept: float,
+    max_tree_depth: int,
+    warmup: int,
+    draws: int,
+    chains: int,
+) -> Trace:
+    """Draw chains with the No-U-Turn sampler, step size and diagonal mass adapted per chain.
+
+    Parameters
+    ----------
+    target_accept
+        Mean acceptance that the step size is adapted to.
+    max_tree_depth
+        A draw takes at most 2^depth − 1 gradients.
+    warmup
+        Adaptation draws, dropped.
+
+    References
+    ----------
+    Hoffman and Gelman (2014), JMLR 15, algorithm 6; Betancourt (2017), arXiv 1701.02434, for
+    the multinomial variant that NumPyro has. Phan et al. (2019), arXiv 1912.11554.
+    """
+    return sample(
+        key, posterior, target_accept, None, max_tree_depth=max_tree_depth, warmup=warmup, draws=draws, chains=chains
+    )
