@@ -21,6 +21,10 @@ rule all:
         [run for name in PLANS for run in lost_runs(name)],
 
 
+onstart:
+    show_plans()
+
+
 onerror:
     for name in PLANS:
         shell(f"python -m llc.summary --failures results/sweeps/{name} >&2")

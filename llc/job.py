@@ -120,7 +120,13 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
 
 
 def _true_llc(job: Job) -> float | None:
-    """Return λ where it is known: at the teacher's own weights of a deep linear network."""
-    if job.model.kind == "dln" and job.training.w_star == "teacher":
+    """Return λ where it is known: at a deep linear teacher's own weights, if they are the minimum of L_n.
+
+    With noise in the labels they are not: λ̂ there is lower by a term of the order of λ / log n.
+    With fewer rows than inputs the data do not see all directions.
+    """
+    if job.model.kind != "dln" or job.training.w_star != "teacher":
+        return None
+    if job.data.noise == "none" and job.data.n_data >= job.model.widths[0]:
         return truth.deep_linear(job.model.widths, job.model.rank).value
     return None

@@ -29,6 +29,7 @@ class State:
     why: tuple[str, ...] = ()  # of a stale one: the modules that changed, or DAMAGED
     note: str = ""  # of a failed one: its last error; of a damaged one: what is wrong
     core_s: float | None = None  # core-seconds that a finished one took
+    made_ns: int = 0  # when its result was written
 
     def causes(self) -> tuple[str, ...]:
         """Return what makes it stale, if anything does."""
@@ -69,7 +70,9 @@ def make(name: str, jobs: list[SweepJob], results: Path, keep_code: bool) -> Pla
 
 def run_state(folder: Path, samplers: Iterable[str], keep_code: bool) -> State:
     """Return the state of a run directory."""
-    if not (folder / METRICS).exists():
+    try:
+        made_ns = (folder / METRICS).stat().st_mtime_ns
+    except FileNotFoundError:
         return _not_done(folder)
     try:
         about = records.read_info(folder)
@@ -79,7 +82,7 @@ def run_state(folder: Path, samplers: Iterable[str], keep_code: bool) -> State:
     if damage:
         return State("stale", (DAMAGED,), f"{folder}/{damage[0][0]}: {damage[0][1]}")
     core_s = sum(about["timings_s"].values()) * about["threads"]
-    return _by_code(about["code"], code.modules("run", samplers), keep_code, core_s)
+    return _by_code(about["code"], code.modules("run", samplers), keep_code, core_s, made_ns)
 
 
 def target_state(folder: Path, keep_code: bool) -> State:
@@ -101,9 +104,11 @@ def _not_done(folder: Path) -> State:
     return State("failed", note=f"{reason(log)}\n      log: {log}") if log.exists() else State("missing")
 
 
-def _by_code(made_with: Mapping[str, str], now: Mapping[str, str], keep_code: bool, core_s: float) -> State:
+def _by_code(
+    made_with: Mapping[str, str], now: Mapping[str, str], keep_code: bool, core_s: float, made_ns: int = 0
+) -> State:
     changed = () if made_with == now else tuple(code.changed(made_with, now))
-    return State("stale" if changed and not keep_code else "done", changed, core_s=core_s)
+    return State("stale" if changed and not keep_code else "done", changed, core_s=core_s, made_ns=made_ns)
 
 
 def text(plan: Plan) -> str:

@@ -81,6 +81,19 @@ def test_an_estimate_surely_below_zero_is_negative() -> None:
     assert estimate_of(rng.normal(-0.01, size=(4, 1000))).status == "ok"
 
 
+def test_below_zero_without_convergence_is_not_taken_for_a_bad_minimum() -> None:
+    llc = np.random.default_rng(0).normal(0.0, 0.1, size=(4, 1000)) - np.array([[6.0], [5.0], [4.0], [7.0]])
+    assert estimate_of(llc).status == "not_converged"
+
+
+@pytest.mark.parametrize(("divergent", "status"), [(20, "ok"), (21, "not_converged")])
+def test_more_than_one_divergent_draw_in_a_hundred_is_not_converged(divergent: int, status: str) -> None:
+    llc = np.random.default_rng(0).normal(5.0, size=(4, 500))
+    diverging = np.arange(2000).reshape(4, 500) < divergent
+    found = estimate_of(llc, diverging=diverging)
+    assert (found.n_divergent, found.status) == (divergent, status)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_one_draw_that_is_not_finite_empties_the_estimate(bad: float) -> None:
     llc = np.random.default_rng(0).normal(5.0, size=(4, 1000))

@@ -182,6 +182,21 @@ class TestContract:
         assert len(compiled) == at_first
 
 
+def test_work_is_counted_in_gradients_of_the_full_loss() -> None:
+    posterior = STRETCHED.posterior()
+    n = len(posterior.data.x)
+    steps = 3 * (CHEAP["sgld"]["warmup"] + 100 * CHEAP["sgld"]["thin"])
+    trace = sgld.sgld(seeds.key(0, "sgld"), posterior, **{**CHEAP["sgld"], "batch_size": n})
+    assert trace.n_grad_evals == steps
+    # Two gradients a step of 200 + a third of the mass phase, 38, + 100 × 2; 20 Hessian products.
+    assert (
+        mclmc.mclmc(seeds.key(0, "mclmc"), posterior, **CHEAP["mclmc"]).n_grad_evals
+        == 2 * 3 * (mclmc._tuning_steps(200) + 200) + 2 * 20
+    )
+    hamiltonian = hmc.hmc(seeds.key(0, "hmc"), posterior, **CHEAP["hmc"])
+    assert hamiltonian.n_grad_evals >= 3 * 200  # at least one a draw, warm-up included
+
+
 @pytest.mark.parametrize(
     ("run", "arguments", "static"),
     [

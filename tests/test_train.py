@@ -1,10 +1,9 @@
 """``train.py`` as a person runs it: real processes, real files."""
 
 import json
-import resource
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TINY = ["training=fast", "sampler.names=[sgld]", "sampler.sgld.warmup=100", "sampler.sgld.draws=40"]
 TINY_NUTS = ["sampler.nuts.warmup=30", "sampler.nuts.draws=40", "sampler.nuts.max_tree_depth=4"]
 TIMINGS = ["time_compile_s", "time_sample_s"]
-RUN_FILES = {".hydra", "config.yaml", "metrics_summary.csv", "run_info.json"}
+RUN_FILES = {".hydra", ".lock", "config.yaml", "metrics_summary.csv", "run_info.json"}
 RUN_FILES |= {"target.json", "target.npz", "traces.nc", "train.log"}
 
 
@@ -163,11 +162,24 @@ def test_nuts_finds_the_learning_coefficient_of_a_deep_linear_network(tmp_path: 
     assert found["llc_mean"] == pytest.approx(exact, rel=0.05)
 
 
-def test_a_job_keeps_to_its_threads(tmp_path: Path) -> None:
-    budget = ["training.steps=50", "training.batch_size=null", "sampler.names=[sgld]", "sampler.sgld.warmup=0"]
-    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = train(tmp_path, "model=base", "data=base", *budget, "sampler.sgld.draws=8")
-    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+@pytest.mark.parametrize("noise", ["none", "normal"])
+def test_a_known_coefficient_is_given_only_where_it_holds(noise: str, tmp_path: Path) -> None:
+    arguments = ["model=dln", "data=linear", f"data.noise={noise}", "training=truth", *TINY[1:]]
+    done = train(tmp_path, *arguments)
     assert done.returncode == 0, done.stderr
-    # Two threads of matrix products would take nearly twice the time of the clock.
-    assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 1.2 * wall
+    found = metrics(only(tmp_path, "outputs/*/*")).loc["sgld", "llc_true"]
+    assert found == 172.0 if noise == "none" else np.isnan(found)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_job_keeps_to_its_threads(threads: int, tmp_path: Path) -> None:
+    script = (
+        "from pathlib import Path; from llc import compose;"
+        f"compose.before_jax({threads}, Path({str(tmp_path)!r}));"
+        "import jax.numpy as jnp; (jnp.ones((300, 300)) @ jnp.ones((300, 300))).block_until_ready();"
+        "names = [p.read_text().strip() for p in Path('/proc/self/task').glob('*/comm')];"
+        "print(sum(name.startswith('tf_XLAEigen') for name in names))"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "NPROC"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == threads

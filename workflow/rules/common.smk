@@ -1,6 +1,8 @@
 """Expands and checks the sweeps, looks up what is there; what the rules look up about a job."""
 
+import atexit
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -24,16 +26,20 @@ for _key, _value in config.items():
             "a job's own settings belong in conf/sweep/NAME.yaml"
         )
     if SETTINGS[_key] and _value not in SETTINGS[_key]:
-        raise WorkflowError(f"--config {_key}={_value}: must be one of {SETTINGS[_key]}")
+        raise WorkflowError(
+            f"--config {_key}={_value}: must be one of {SETTINGS[_key]}"
+        )
 
 PARTIAL = config.get("partial", False)
 
 if workflow.is_main_process:
     # Held until this process ends.
-    _lock, _only = locks.enter(
-        CACHE / "snakemake.lock", Path(".snakemake/locks"))
+    _lock, _only = locks.enter(CACHE / "snakemake.lock", Path(".snakemake/locks"))
     if not _only:
-        print(f"another snakemake is at work here; fuser {CACHE}/snakemake.lock names it", file=sys.stderr)
+        print(
+            f"another snakemake is at work here; fuser {CACHE}/snakemake.lock names it",
+            file=sys.stderr,
+        )
 
 try:
     PLANS = {}
@@ -44,14 +50,27 @@ except ConfigError as error:
     raise WorkflowError(str(error))
 
 if workflow.is_main_process:
-    for _plan in PLANS.values():
-        print(plan.text(_plan), file=sys.stderr)
+    # After all that a dry run prints; a real run has shown it when it started.
+    atexit.register(lambda: show_plans())
+
+
+@cache
+def show_plans():
+    for made in PLANS.values():
+        print(plan.text(made), file=sys.stderr)
+
 
 JOBS = {job.run_id: job for made in PLANS.values() for job in reversed(made.jobs)}
 # Any job of a target describes it: the first one trains it.
 TARGETS = {job.target_id: job for made in PLANS.values() for job in reversed(made.jobs)}
-RUN_STATES = {run_id: state for made in PLANS.values() for run_id, state in made.runs.items()}
-TARGET_STATES = {target_id: state for made in PLANS.values() for target_id, state in made.targets.items()}
+RUN_STATES = {
+    run_id: state for made in PLANS.values() for run_id, state in made.runs.items()
+}
+TARGET_STATES = {
+    target_id: state
+    for made in PLANS.values()
+    for target_id, state in made.targets.items()
+}
 
 
 wildcard_constraints:
@@ -61,44 +80,54 @@ wildcard_constraints:
 
 
 # What has not changed is no input: a finished run does not depend on its target any more, and
-# a thing is stale for the stamps that its input has.
-def target_of(wildcards):
-    if RUN_STATES[wildcards.run_id].kind == "done":
+# a thing is stale for the stamps that its input has. One function for all of a rule's input and
+# one for its arguments: at 10,000 jobs each of them is a second of planning.
+def input_of_run(wildcards):
+    folder, state = f"results/runs/{wildcards.run_id}", RUN_STATES[wildcards.run_id]
+    if state.kind == "done":
         return []
-    return f"results/targets/{JOBS[wildcards.run_id].target_id}/target.json"
+    target = f"results/targets/{JOBS[wildcards.run_id].target_id}/target.json"
+    return [
+        target,
+        *(
+            stamp(STALE, why, Path(folder, "metrics_summary.csv"))
+            for why in state.causes()
+        ),
+    ]
 
 
-def changes_of_run(wildcards):
-    result = RESULTS / "runs" / wildcards.run_id / "metrics_summary.csv"
-    return [stamp(STALE, why, result) for why in RUN_STATES[wildcards.run_id].causes()]
-
-
-def changes_of_target(wildcards):
+def input_of_target(wildcards):
     state = TARGET_STATES.get(wildcards.target_id)
     result = RESULTS / "targets" / wildcards.target_id / "target.json"
     return [stamp(STALE, why, result) for why in state.causes()] if state else []
 
 
-def changes_of_jobs(wildcards):
+def input_of_jobs(wildcards):
     table = RESULTS / "sweeps" / wildcards.sweep / "jobs.csv"
-    if not table.exists() or table.read_text(encoding="utf-8") == sweep.table(PLANS[wildcards.sweep].jobs):
+    if not table.exists() or table.read_text(encoding="utf-8") == sweep.table(
+        PLANS[wildcards.sweep].jobs
+    ):
         return []
     return stamp(STALE, f"{wildcards.sweep}.jobs", table)
 
 
 # These take `output` so that Snakemake does not compare them: the same job spelled
 # otherwise is the same run, and its id says all that matters.
-def overrides_of_run(wildcards, output):
-    return JOBS[wildcards.run_id].overrides
+def arguments_of_run(wildcards, output):
+    job = JOBS[wildcards.run_id]
+    target = f"target=results/targets/{job.target_id}"
+    return [
+        *job.overrides,
+        f"expect_id={job.run_id}",
+        target,
+        f"hydra.run.dir=results/runs/{job.run_id}",
+    ]
 
 
-def target_folder_of(wildcards, output):
-    return f"results/targets/{JOBS[wildcards.run_id].target_id}"
-
-
-def overrides_of_target(wildcards, output):
+def arguments_of_target(wildcards, output):
     job = TARGETS[wildcards.target_id]
-    return [*job.overrides, f"expect_id={job.run_id}"]
+    where = f"hydra.run.dir=results/targets/{job.target_id}"
+    return [*job.overrides, f"expect_id={job.run_id}", "stage=target", where]
 
 
 def threads_of_run(wildcards):
@@ -107,3 +136,49 @@ def threads_of_run(wildcards):
 
 def threads_of_target(wildcards):
     return TARGETS[wildcards.target_id].threads
+
+
+# A job with N inputs that other jobs make costs Snakemake O(N²): above this many the runs of a
+# sweep are gathered in parts, by the first digit of their ids.
+PART_ABOVE = 500
+
+
+def part_of(name, run_id):
+    """Return the file whose making shows that all runs with this one were there."""
+    folder = f"results/sweeps/{name}"
+    return (
+        f"{folder}/.parts/{run_id[0]}"
+        if len(PLANS[name].runs) > PART_ABOVE
+        else f"{folder}/summary.csv"
+    )
+
+
+def new_for(result, runs):
+    """Return the results of those runs that a table or a part of it does not have yet."""
+    made = Path(result).stat().st_mtime_ns if Path(result).exists() else 0
+    new = (i for i, state in runs if state.kind != "done" or state.made_ns > made > 0)
+    return [f"results/runs/{run_id}/metrics_summary.csv" for run_id in new]
+
+
+def input_of_part(wildcards):
+    runs = PLANS[wildcards.sweep].runs.items()
+    part = f"results/sweeps/{wildcards.sweep}/.parts/{wildcards.digit}"
+    return new_for(part, ((i, state) for i, state in runs if i[0] == wildcards.digit))
+
+
+def input_of_summary(wildcards):
+    runs = PLANS[wildcards.sweep].runs
+    if len(runs) > PART_ABOVE:
+        return sorted({part_of(wildcards.sweep, run_id) for run_id in runs})
+    return new_for(f"results/sweeps/{wildcards.sweep}/summary.csv", runs.items())
+
+
+def lost_runs(name):
+    """Return the runs that are gone although a table has them: nothing else asks for these."""
+    states = PLANS[name].runs
+    gone = [
+        i
+        for i in states
+        if states[i].kind in ("missing", "failed") and Path(part_of(name, i)).exists()
+    ]
+    return [f"results/runs/{run_id}/metrics_summary.csv" for run_id in gone]

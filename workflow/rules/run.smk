@@ -4,8 +4,7 @@
 rule run:
     """Sample around the job's target and estimate the LLC with each of its samplers."""
     input:
-        target=target_of,
-        changes=changes_of_run,
+        input_of_run,
     output:
         "results/runs/{run_id}/metrics_summary.csv",
     log:
@@ -17,9 +16,6 @@ rule run:
     threads: threads_of_run
     params:
         train=TRAIN,
-        overrides=overrides_of_run,
-        target=target_folder_of,
-        folder=subpath(output[0], parent=True),
+        arguments=arguments_of_run,
     shell:
-        "python {params.train} {params.overrides:q} expect_id={wildcards.run_id} target={params.target}"
-        " threads={threads} hydra.run.dir={params.folder} > {log} 2>&1"
+        "python {params.train} {params.arguments:q} threads={threads} > {log} 2>&1"

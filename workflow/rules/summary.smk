@@ -1,38 +1,10 @@
 """All runs of a sweep become its tables."""
 
-# A job with N inputs that other jobs make costs Snakemake O(N²): above this many the runs of a
-# sweep are gathered in parts, by the first digit of their ids.
-PART_ABOVE = 500
-
-
-def part_of(name, run_id):
-    """Return the file whose making shows that all runs with this one were there."""
-    folder = f"results/sweeps/{name}"
-    return f"{folder}/.parts/{run_id[0]}" if len(PLANS[name].runs) > PART_ABOVE else f"{folder}/summary.csv"
-
-
-def runs_of_part(wildcards):
-    runs = PLANS[wildcards.sweep].runs
-    return [f"results/runs/{run_id}/metrics_summary.csv" for run_id in runs if run_id[0] == wildcards.digit]
-
-
-def runs_of_summary(wildcards):
-    runs = PLANS[wildcards.sweep].runs
-    if len(runs) > PART_ABOVE:
-        return sorted({part_of(wildcards.sweep, run_id) for run_id in runs})
-    return [f"results/runs/{run_id}/metrics_summary.csv" for run_id in runs]
-
-
-def lost_runs(name):
-    """Return the runs that are gone although a table has them: nothing else asks for these."""
-    gone = [job.run_id for job in PLANS[name].to_run() if Path(part_of(name, job.run_id)).exists()]
-    return [f"results/runs/{run_id}/metrics_summary.csv" for run_id in gone]
-
 
 rule jobs:
     """List the jobs of a sweep: number, run id, swept values, command."""
     input:
-        changes=changes_of_jobs,
+        input_of_jobs,
     output:
         "results/sweeps/{sweep}/jobs.csv",
     log:
@@ -49,7 +21,7 @@ rule jobs:
 rule part:
     """Note that a part of a large sweep's runs is there."""
     input:
-        runs_of_part,
+        input_of_part,
     output:
         touch("results/sweeps/{sweep}/.parts/{digit}"),
 
@@ -58,7 +30,7 @@ rule summary:
     """Aggregate the runs into one table with a row per job, and one with a row per estimate."""
     input:
         jobs="results/sweeps/{sweep}/jobs.csv",
-        runs=runs_of_summary,
+        runs=input_of_summary,
     output:
         summary="results/sweeps/{sweep}/summary.csv",
         estimates="results/sweeps/{sweep}/estimates.csv",
@@ -70,11 +42,12 @@ rule summary:
     params:
         folder=subpath(output.summary, parent=True),
     shell:
-        "python -m llc.summary {params.folder} > {log} 2>&1"
+        "python -m llc.summary {params.folder} 2>&1 | tee {log} >&2"
 
 
 rule partial:
     """Aggregate what is there of unfinished sweeps, and name what is missing."""
+    default_target: PARTIAL
     input:
         expand("results/sweeps/{sweep}/jobs.csv", sweep=PLANS),
     log:

@@ -4,7 +4,7 @@
 rule target:
     """Train one network to w*, or take its teacher's weights."""
     input:
-        changes=changes_of_target,
+        input_of_target,
     output:
         "results/targets/{target_id}/target.json",
     log:
@@ -16,8 +16,6 @@ rule target:
     threads: threads_of_target
     params:
         train=TRAIN,
-        overrides=overrides_of_target,
-        folder=subpath(output[0], parent=True),
+        arguments=arguments_of_target,
     shell:
-        "python {params.train} {params.overrides:q} stage=target threads={threads}"
-        " hydra.run.dir={params.folder} > {log} 2>&1"
+        "python {params.train} {params.arguments:q} threads={threads} > {log} 2>&1"

@@ -1,0 +1,306 @@
+"""What an edit makes run again, and what not: each row asks the real Snakemake for its plan."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+import pytest
+from projects import Project
+
+BASE = {"sampler__names": "[sgld],[nuts]", "seed": "0,1"}
+BODY = """\
+# @package _global_
+defaults:
+  - override /training: fast
+sampler:
+  sgld: {warmup: 20, draws: 40, thin: 2, chains: 2}
+  nuts: {warmup: 10, draws: 10, chains: 2, max_tree_depth: 3}
+hydra:
+  sweeper:
+    params:
+"""
+NOTHING: dict[str, int] = {}
+TABLE = {"jobs": 1, "summary": 1}  # the list of jobs reads otherwise; no run is made
+ALL = {"target": 2, "run": 4, "summary": 1}
+ALL_NEW = {"jobs": 1, **ALL}
+
+
+def write_sweep(project: Project, name: str = "base", body: str = BODY, **params: str) -> None:
+    lines = "".join(f"      {key.replace('__', '.')}: '{value}'\n" for key, value in params.items())
+    (project.folder / f"conf/sweep/{name}.yaml").write_text(body + lines)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project whose sweep ``base``, two sets of samplers × two seeds, is finished."""
+    project = Project(tmp_path_factory.mktemp("caching"))
+    write_sweep(project, **BASE)
+    done = project.snakemake("base")
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+Edit = Callable[[Project], AbstractContextManager[object]]
+
+
+def sweep(body: str = BODY, **params: str) -> Edit:
+    @contextmanager
+    def edit(project: Project) -> Iterator[None]:
+        write_sweep(project, body=body, **params)
+        yield
+        write_sweep(project, **BASE)
+
+    return edit
+
+
+def file(path: str, old: str, new: str) -> Edit:
+    return lambda project: project.edited(path, old, new)
+
+
+def aged(path: str, old: str, new: str) -> Edit:
+    """Edit a file, and give it an old time, as rsync and git may."""
+
+    @contextmanager
+    def edit(project: Project) -> Iterator[None]:
+        with project.edited(path, old, new) as edited:
+            os.utime(edited, (1e9, 1e9))
+            yield
+
+    return edit
+
+
+def new_file(path: str, text: str) -> Edit:
+    @contextmanager
+    def edit(project: Project) -> Iterator[None]:
+        (project.folder / path).write_text(text)
+        yield
+        (project.folder / path).unlink()
+
+    return edit
+
+
+def first(project: Project, pattern: str) -> Path:
+    return sorted(project.folder.glob(pattern))[0]
+
+
+def without(pattern: str) -> Edit:
+    """Take a file or folder away."""
+
+    @contextmanager
+    def edit(project: Project) -> Iterator[None]:
+        path, aside = first(project, pattern), project.folder / "aside"
+        path.rename(aside)
+        yield
+        if path.is_dir():
+            shutil.rmtree(path)
+        aside.replace(path)
+
+    return edit
+
+
+def half(pattern: str) -> Edit:
+    """Cut a file short, and leave its time as it was."""
+
+    @contextmanager
+    def edit(project: Project) -> Iterator[None]:
+        path = first(project, pattern)
+        before, stat = path.read_bytes(), path.stat()
+        for content in (before[: len(before) // 2], before):
+            path.write_bytes(content)
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+            if content != before:
+                yield
+
+    return edit
+
+
+def touched(*patterns: str) -> Edit:
+    def edit(project: Project) -> AbstractContextManager[object]:
+        for pattern in patterns:
+            for path in project.folder.glob(pattern):
+                os.utime(path)
+        return nullcontext()
+
+    return edit
+
+
+def posterior(new: str) -> Edit:
+    return file("llc/posterior.py", "import math\n", f"import math\n{new}\n")
+
+
+RUN = "results/runs/*/"
+ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
+    # -------------------------------------------------- what the sweep says, and how it says it
+    ("an axis added with its default", sweep(**BASE, posterior__gamma="1"), TABLE, ""),
+    ("the axes in another order", sweep(seed="0,1", sampler__names="[sgld],[nuts]"), TABLE, ""),
+    ("the values in another order", sweep(sampler__names="[nuts],[sgld]", seed="1,0"), TABLE, ""),
+    (
+        "an override that states the default",
+        sweep(BODY.replace("hydra:", "precision: float32\nhydra:"), **BASE),
+        NOTHING,
+        "",
+    ),
+    ("a preset named that is the default", sweep(**BASE, model="small"), TABLE, ""),
+    ("a preset's values written out", sweep(**BASE, model__target_params="50", model__depth="1"), TABLE, ""),
+    ("a number spelled otherwise", sweep(**BASE, sampler__sgld__step_size="0.0001"), TABLE, ""),
+    ("and again otherwise", sweep(**BASE, sampler__sgld__step_size="1e-4"), TABLE, ""),
+    ("an axis in Hydra's other syntax", sweep(sampler__names="choice([sgld],[nuts])", seed="range(0,2)"), TABLE, ""),
+    (
+        "a comment in the sweep",
+        sweep("# @package _global_\n# what for" + BODY.removeprefix("# @package _global_"), **BASE),
+        NOTHING,
+        "",
+    ),
+    ("more threads for a job", sweep(BODY.replace("hydra:", "threads: 2\nhydra:"), **BASE), NOTHING, ""),
+    ("a seed more", sweep(**BASE | {"seed": "0,1,2"}), {"jobs": 1, "target": 1, "run": 2, "summary": 1}, ""),
+    (
+        "a set of samplers more",
+        sweep(**BASE | {"sampler__names": "[sgld],[nuts],[hmc]"}),
+        {"jobs": 1, "run": 2, "summary": 1},
+        "",
+    ),
+    ("a seed less", sweep(**BASE | {"seed": "1"}), TABLE, ""),
+    ("another precision", sweep(**BASE, precision="float64"), ALL_NEW, ""),
+    # ------------------------------------------------------------------------------------ presets
+    ("a comment in a preset", file("conf/model/small.yaml", "depth: 1", "depth: 1 # one"), NOTHING, ""),
+    ("a value of a preset", file("conf/model/small.yaml", "target_params: 50", "target_params: 70"), ALL_NEW, ""),
+    ("a preset that no job uses", file("conf/model/base.yaml", "10000", "20000"), NOTHING, ""),
+    (
+        "a preset of sampling",
+        file("conf/posterior/base.yaml", "gamma: 1.0", "gamma: 2.0"),
+        {"jobs": 1, "run": 4, "summary": 1},
+        "",
+    ),
+    (
+        "settings of a sampler that no job uses",
+        file("conf/sampler/base.yaml", "names:", "hmc: {draws: 99}\nnames:"),
+        NOTHING,
+        "",
+    ),
+    (
+        "settings of one sampler",
+        file("conf/sampler/base.yaml", "names:", "nuts: {target_accept: 0.9}\nnames:"),
+        {"jobs": 1, "run": 2, "summary": 1},
+        "",
+    ),
+    (
+        "a default in the schema",
+        file("llc/config.py", "target_accept: float = 0.8\n    max_tree", "target_accept: float = 0.9\n    max_tree"),
+        {"jobs": 1, "run": 2, "summary": 1},
+        "",
+    ),
+    ("the version of the schema", file("llc/ids.py", "SCHEMA = 1", "SCHEMA = 999"), ALL_NEW, ""),
+    # --------------------------------------------------------------------------------------- code
+    ("what both stages compute", posterior("EDITED = 1"), ALL, "llc/posterior.py"),
+    (
+        "the same with an old time",
+        aged("llc/posterior.py", "import math\n", "import math\nX = 1\n"),
+        ALL,
+        "llc/posterior.py",
+    ),
+    ("the training", file("llc/target.py", "CHECK_EVERY = 50", "CHECK_EVERY = 25"), ALL, "llc/target.py"),
+    (
+        "the estimate",
+        file("llc/estimate.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02"),
+        {"run": 4, "summary": 1},
+        "llc/estimate.py",
+    ),
+    (
+        "one sampler",
+        file("llc/samplers/sgld.py", "import jax\n", "import jax\nX = 1\n"),
+        {"run": 2, "summary": 1},
+        "llc/samplers/sgld.py",
+    ),
+    ("a sampler that no job uses", file("llc/samplers/mclmc.py", "import jax\n", "import jax\nX = 1\n"), NOTHING, ""),
+    ("a comment in the code", posterior("# why"), NOTHING, ""),
+    ("a docstring", file("llc/posterior.py", '"""The', '"""Of all posteriors the'), NOTHING, ""),
+    ("layout", posterior("\n\n"), NOTHING, ""),
+    ("the summary's code", file("llc/summary.py", "SHOWN = 10", "SHOWN = 11"), NOTHING, ""),
+    ("the planning's code", file("llc/plan.py", "LISTED = 5", "LISTED = 6"), NOTHING, ""),
+    ("a module that nothing imports", new_file("llc/extra.py", "FACTOR = 2\n"), NOTHING, ""),
+    (
+        "the text of a rule",
+        file("workflow/rules/run.smk", '        "python {params.train}', '        "python  {params.train}'),
+        NOTHING,
+        "",
+    ),
+    ("every source touched", touched("llc/**/*.py", "conf/**/*.yaml", "workflow/**/*", "train.py"), NOTHING, ""),
+    # -------------------------------------------------------------------------------- what is there
+    ("a result gone", without(RUN + "metrics_summary.csv"), {"run": 1, "summary": 1}, "run again"),
+    ("a run gone", without("results/runs/*"), {"run": 1, "summary": 1}, ""),
+    ("a result cut short", half(RUN + "metrics_summary.csv"), {"run": 1, "summary": 1}, "cut short"),
+    ("traces cut short", half(RUN + "traces.nc"), {"run": 1, "summary": 1}, "cut short"),
+    ("traces gone", without(RUN + "traces.nc"), {"run": 1, "summary": 1}, "missing"),
+    ("a configuration cut short", half(RUN + "config.yaml"), {"run": 1, "summary": 1}, "cut short"),
+    ("a record cut short", half(RUN + "run_info.json"), {"run": 1, "summary": 1}, "not readable"),
+    ("the table gone", without("results/sweeps/base/summary.csv"), {"summary": 1}, ""),
+    ("the list of jobs edited", half("results/sweeps/base/jobs.csv"), TABLE, ""),
+    ("the targets of finished runs gone", without("results/targets"), NOTHING, ""),
+    ("the kept plan cut short", half(".cache/plans/base.json"), NOTHING, ""),
+    ("what Snakemake remembers gone", without(".snakemake"), NOTHING, ""),
+]
+
+
+@pytest.mark.parametrize(("edit", "expected", "says"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_an_edit_makes_run_again(project: Project, edit: Edit, expected: dict[str, int], says: str) -> None:
+    with edit(project):
+        planned, text = project.plan("base")
+    assert planned == expected
+    assert says in text
+
+
+def test_after_all_of_them_there_is_nothing_to_do(project: Project) -> None:
+    assert project.planned("base") == NOTHING
+
+
+def test_a_run_without_a_target_that_is_needed_again_trains_it(project: Project) -> None:
+    with without("results/targets")(project), without(RUN + "metrics_summary.csv")(project):
+        assert project.planned("base") == {"target": 1, "run": 1, "summary": 1}
+
+
+def test_code_keep_keeps_what_other_code_made_and_says_so(project: Project) -> None:
+    with posterior("EDITED = 1")(project):
+        planned, text = project.plan("base", "code=keep")
+        assert planned == NOTHING
+        assert "some made by other code: llc/posterior.py changed" in text
+        write_sweep(project, **BASE | {"seed": "0,1,2"})
+        assert project.planned("base", "code=keep") == {"jobs": 1, "target": 1, "run": 2, "summary": 1}
+        done = project.snakemake("base", "code=keep")
+        assert done.returncode == 0, done.stderr
+        table = project.table("base")
+        assert len(table) == 6
+        kept, new = table[table["seed"] < 2], table[table["seed"] == 2]
+        assert not set(kept["code"]) & set(new["code"])
+        assert "not all made by the same code" in (project.folder / "results/sweeps/base/summary.log").read_text()
+        assert project.planned("base") == {"target": 2, "run": 4, "summary": 1}
+    write_sweep(project, **BASE)
+
+
+def test_a_stale_run_is_made_once_and_then_again_only_when_it_is_stale_again(project: Project) -> None:
+    assert project.snakemake("base").returncode == 0
+    for edit in ("EDITED = 2", "EDITED = 3"):
+        with posterior(edit)(project):
+            assert project.planned("base") == ALL
+            assert project.snakemake("base").returncode == 0
+            assert project.planned("base") == NOTHING
+    assert project.planned("base") == ALL
+    assert project.snakemake("base").returncode == 0
+
+
+def test_a_plan_is_a_short_table_that_needs_no_jax(project: Project) -> None:
+    write_sweep(project, **BASE | {"seed": "0,1,2"})
+    with half(RUN + "traces.nc")(project):
+        _, text = project.plan("base")
+    write_sweep(project, **BASE)
+    lines = text[text.index("sweep base: 6 jobs") :].splitlines()
+    assert [line.split()[:2] for line in lines[1:5]] == [
+        ["done", "3"],
+        ["stale", "1"],
+        ["to", "run"],
+        ["targets", "to"],
+    ]
+    assert "core-hours, going by the 3 finished ones" in text
+    script = "import sys; from llc import plan, sweep; print(sorted({'jax', 'pandas', 'hydra'} & set(sys.modules)))"
+    assert project.command("python", "-c", script).stdout.strip() == "[]"
