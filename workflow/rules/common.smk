@@ -17,7 +17,7 @@ TRAIN = Path(os.path.relpath(ROOT / "train.py"))
 CACHE = Path(".cache")
 STALE = CACHE / "stale"
 RESULTS = Path("results")
-SETTINGS = {"sweep": None, "code": ["keep", "check"], "partial": [True, False]}
+SETTINGS = {"sweep": None, "code": ("check", "keep"), "partial": ("false", "true")}
 
 for _key, _value in config.items():
     if _key not in SETTINGS:
@@ -25,12 +25,13 @@ for _key, _value in config.items():
             f"--config {_key}: the only keys are sweep=NAME, code=keep, partial=true{nearest(_key, SETTINGS)}; "
             "a job's own settings belong in conf/sweep/NAME.yaml"
         )
-    if SETTINGS[_key] and _value not in SETTINGS[_key]:
+    if SETTINGS[_key] and str(_value).lower() not in SETTINGS[_key]:
         raise WorkflowError(
-            f"--config {_key}={_value}: must be one of {SETTINGS[_key]}"
+            f"--config {_key}={_value}: must be {' or '.join(SETTINGS[_key])}"
         )
 
-PARTIAL = config.get("partial", False)
+KEEP_CODE = str(config.get("code")).lower() == "keep"
+PARTIAL = str(config.get("partial")).lower() == "true"
 
 if workflow.is_main_process:
     # Held until this process ends.
@@ -45,7 +46,7 @@ try:
     PLANS = {}
     for _name in str(config.get("sweep", DEFAULT_SWEEP)).split(","):
         _jobs = sweep.load(_name, CONF, Path.cwd(), CACHE / "plans")
-        PLANS[_name] = plan.make(_name, _jobs, RESULTS, config.get("code") == "keep")
+        PLANS[_name] = plan.make(_name, _jobs, RESULTS, KEEP_CODE)
 except ConfigError as error:
     raise WorkflowError(str(error))
 
