@@ -21,6 +21,22 @@ rule all:
         [run for name in PLANS for run in lost_runs(name)],
 
 
+# Here, since a default target that an included file sets does not count.
+rule partial:
+    """Aggregate what is there of unfinished sweeps, and name what is missing."""
+    default_target: PARTIAL
+    input:
+        expand("results/sweeps/{sweep}/jobs.csv", sweep=PLANS),
+    log:
+        "results/partial.log",
+    conda:
+        "envs/llc.yaml"
+    params:
+        folders=expand("results/sweeps/{sweep}", sweep=PLANS),
+    shell:
+        "for folder in {params.folders:q}; do python -m llc.summary --partial $folder; done 2>&1 | tee {log} >&2"
+
+
 onstart:
     show_plans()
 

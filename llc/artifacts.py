@@ -76,7 +76,12 @@ def is_made(folder: Path, job: Job) -> bool:
 
 
 def begin(folder: Path, job: Job) -> None:
-    """Make a run directory ready: an older result goes first, so a crash leaves none."""
+    """Make a run directory ready: an older result goes first, so a crash leaves none.
+
+    So do the halves of files that a job which was killed has left.
+    """
+    for left in folder.glob(".*.part*"):
+        left.unlink()
     (folder / METRICS).unlink(missing_ok=True)
     if job.target is None:  # else it may be the target that the job is to load
         (folder / "target.json").unlink(missing_ok=True)

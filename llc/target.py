@@ -191,7 +191,8 @@ def load(folder: Path, job: Job, problem: Problem) -> Target:
     try:
         about = json.loads((folder / "target.json").read_text(encoding="utf-8"))
         found, n_params, digest = (about.pop(key) for key in ("target_id", "n_params", "w_star_sha256"))
-        with np.load(folder / "target.npz", allow_pickle=False) as file:
+        # np.load leaves a name that it cannot read open; what is open here is closed.
+        with (folder / "target.npz").open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             w_star = file["w_star"]
         about = {key: about[key] for key in Target._fields if key != "w_star"}
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:

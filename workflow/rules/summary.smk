@@ -43,18 +43,3 @@ rule summary:
         folder=subpath(output.summary, parent=True),
     shell:
         "python -m llc.summary {params.folder} 2>&1 | tee {log} >&2"
-
-
-rule partial:
-    """Aggregate what is there of unfinished sweeps, and name what is missing."""
-    default_target: PARTIAL
-    input:
-        expand("results/sweeps/{sweep}/jobs.csv", sweep=PLANS),
-    log:
-        "results/partial.log",
-    conda:
-        "../../envs/llc.yaml"
-    params:
-        folders=subpath(input[:], parent=True),
-    shell:
-        "for folder in {params.folders:q}; do python -m llc.summary --partial $folder; done 2>&1 | tee {log} >&2"
