@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 
 from llc import artifacts, code, locks, seeds, target, truth
 from llc.config import Job
-from llc.estimate import Estimate, estimate
 from llc.ids import run_id, target_id
 from llc.posterior import Posterior, batch, inverse_temperature, sufficient_rows
 from llc.samplers import Trace
 from llc.samplers import load as load_sampler
+
+if TYPE_CHECKING:
+    from llc.estimate import Estimate
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +76,8 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     if job.stage == "target":
         return
 
+    with timings.measure("import"):  # seconds, which a target has no use for
+        from llc.estimate import estimate
     n = len(dataset.x)
     beta = inverse_temperature(job.posterior, n)
     rows = batch(dataset.x, dataset.y, dataset.sigma, job.precision)

@@ -1,11 +1,13 @@
 """Copies of the project for tests that run the real Snakemake in it."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -57,11 +59,22 @@ class Project:
 
     def plan(self, sweep: str, *config: str) -> tuple[dict[str, int], str]:
         """Return that, and what the dry run says."""
-        done = self.snakemake(sweep, *config, arguments=["-n"])
-        assert done.returncode == 0, done.stderr
-        counts = [line.split() for line in done.stdout.splitlines()]
+        out, err = self.folder / "plan.out", self.folder / "plan.err"
+        request = {
+            "folder": str(self.folder),
+            "env": self.env,
+            "arguments": ["-n", "--cores", "2", "--config", f"sweep={sweep}", *config],
+            "stdout": str(out),
+            "stderr": str(err),
+        }
+        planner = _planner()
+        assert planner.stdin is not None
+        assert planner.stdout is not None
+        print(json.dumps(request), file=planner.stdin, flush=True)
+        assert int(planner.stdout.readline()) == 0, err.read_text()
+        counts = [line.split() for line in out.read_text().splitlines()]
         planned = {words[0]: int(words[1]) for words in counts if len(words) == 2 and words[0] in RULES}
-        return planned, done.stdout + done.stderr
+        return planned, out.read_text() + err.read_text()
 
     @contextmanager
     def edited(self, path: str, old: str, new: str) -> Iterator[Path]:
@@ -82,3 +95,9 @@ class Project:
         """Forget all results."""
         for name in ("results", ".snakemake"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
+
+
+@cache
+def _planner() -> subprocess.Popen[str]:
+    command = [sys.executable, str(ROOT / "tests" / "planner.py")]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

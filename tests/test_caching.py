@@ -192,6 +192,12 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
         {"jobs": 1, "run": 2, "summary": 1},
         "",
     ),
+    (
+        "a preset that states a default",
+        file("conf/sampler/base.yaml", "names:", "nuts: {target_accept: 0.8}\nnames:"),
+        NOTHING,
+        "",
+    ),
     ("the version of the schema", file("llc/ids.py", "SCHEMA = 1", "SCHEMA = 999"), ALL_NEW, ""),
     # --------------------------------------------------------------------------------------- code
     ("what both stages compute", posterior("EDITED = 1"), ALL, "llc/posterior.py"),

@@ -105,7 +105,9 @@ def test_several_sweeps_in_one_command_share_their_runs(project: Project) -> Non
     project.sweep("more", sampler__sgld__step_size="2e-5,3e-5", seed="0,3")
     project.sweep("other", sampler__sgld__step_size="3e-5", seed="3")
     assert project.planned("more,other,three") == {"jobs": 2, "target": 1, "run": 2, "summary": 2}
+    before = {run: (run / "metrics_summary.csv").stat().st_mtime_ns for run in runs(project)}
     assert project.snakemake("more,other,three").returncode == 0
+    assert {run: (run / "metrics_summary.csv").stat().st_mtime_ns for run in runs(project)} == before
     assert [len(project.table(name)) for name in ("more", "other", "three")] == [4, 1, 3]
     assert project.planned("more,other,three") == {}
 

@@ -162,13 +162,10 @@ def test_nuts_finds_the_learning_coefficient_of_a_deep_linear_network(tmp_path: 
     assert found["llc_mean"] == pytest.approx(exact, rel=0.05)
 
 
-@pytest.mark.parametrize("noise", ["none", "normal"])
-def test_a_known_coefficient_is_given_only_where_it_holds(noise: str, tmp_path: Path) -> None:
-    arguments = ["model=dln", "data=linear", f"data.noise={noise}", "training=truth", *TINY[1:]]
-    done = train(tmp_path, *arguments)
+def test_no_coefficient_is_called_known_where_noise_moves_the_minimum(tmp_path: Path) -> None:
+    done = train(tmp_path, "model=dln", "data=linear", "data.noise=normal", "training=truth", *TINY[1:])
     assert done.returncode == 0, done.stderr
-    found = metrics(only(tmp_path, "outputs/*/*")).loc["sgld", "llc_true"]
-    assert found == 172.0 if noise == "none" else np.isnan(found)
+    assert np.isnan(metrics(only(tmp_path, "outputs/*/*")).loc["sgld", "llc_true"])
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -56,27 +56,6 @@ def test_a_finished_sweep_has_nothing_to_do(project: Project) -> None:
     assert "Nothing to be done" in again.stderr + again.stdout
 
 
-def test_another_sweep_runs_only_what_is_new(project: Project) -> None:
-    before = made(project)
-    # The same two jobs spelled otherwise, in another order, and one more seed of each.
-    project.sweep("two", sampler__sgld__step_size="0.00002,0.00001", seed="0,1", posterior__gamma="1")
-    assert project.planned("two") == {"jobs": 1, "run": 2, "target": 1, "summary": 1}
-    assert project.snakemake("two").returncode == 0
-    after = made(project)
-    assert {run: after[run] for run in before} == before
-    assert len(after) == len(before) + 2
-    assert len(project.table("two")) == 4
-
-
-def test_removing_a_value_runs_nothing_but_the_table(project: Project) -> None:
-    project.sweep("fewer", sampler__sgld__step_size="1e-5,2e-5")
-    assert project.snakemake("fewer").returncode == 0
-    project.sweep("fewer", sampler__sgld__step_size="1e-5")
-    assert project.planned("fewer") == {"jobs": 1, "summary": 1}
-    assert project.snakemake("fewer").returncode == 0
-    assert len(project.table("fewer")) == 1
-
-
 def test_a_csv_of_jobs_shares_its_runs_with_a_grid(project: Project) -> None:
     keys = ["training", "sampler.names", "sampler.sgld.warmup", "sampler.sgld.draws", "sampler.sgld.thin"]
     header = ",".join([*keys, "sampler.sgld.chains", "sampler.sgld.step_size", "seed"])
@@ -96,21 +75,8 @@ def test_plain_hydra_runs_the_same_jobs_with_the_same_numbers(project: Project) 
     assert list(plain["sgld_llc_mean"]) == list(table["sgld_llc_mean"])
 
 
-def test_a_changed_preset_runs_exactly_the_jobs_that_it_changes(project: Project) -> None:
-    project.sweep("presets", data="small,digits", sampler__sgld__step_size="1e-5")
-    preset = project.folder / "conf/data/digits.yaml"
-    assert project.planned("presets") == {"jobs": 1, "run": 1, "target": 1, "summary": 1}
-    preset.write_text(preset.read_text() + "n_data: 1437 # what it is anyway\n")
-    before = project.snakemake("presets", arguments=["-n", "-p"]).stdout
-    preset.write_text(preset.read_text().replace("1437", "200"))
-    after = project.snakemake("presets", arguments=["-n", "-p"]).stdout
-    runs = [{word for word in plan.split() if word.startswith("expect_id=")} for plan in (before, after)]
-    assert len(runs[0]) == len(runs[1]) == 1
-    assert runs[0] != runs[1]
-
-
 def test_a_job_that_fails_fails_alone_and_alone_runs_again(project: Project) -> None:
-    project.sweep("broken", training__learning_rate="1e-2,1e25", seed="5")
+    project.sweep("broken", training__learning_rate="1e-2,1e25", sampler__sgld__step_size="6e-5")
     failed = project.snakemake("broken")
     assert failed.returncode == 1
     failures = project.table("broken", "failures.csv")
@@ -124,7 +90,7 @@ def test_a_job_that_fails_fails_alone_and_alone_runs_again(project: Project) -> 
 
 
 def test_a_killed_job_fails_alone_and_alone_runs_again(project: Project) -> None:
-    project.sweep("killed", sampler__sgld__step_size="3e-5,4e-5,5e-5", seed="6")
+    project.sweep("killed", sampler__sgld__step_size="3e-5,4e-5")
     jobs = project.snakemake("killed", arguments=["-n", "-p"]).stdout
     victim = next(word for word in jobs.split() if word.startswith("expect_id=") and "target=" not in word)
     command = ["snakemake", "--cores", "2", "--config", "sweep=killed"]
@@ -145,7 +111,7 @@ def test_a_killed_job_fails_alone_and_alone_runs_again(project: Project) -> None
     assert project.snakemake("killed").returncode == 0
     assert set(made(project)) - set(before) == {victim.removeprefix("expect_id=")}
     assert {run: at for run, at in made(project).items() if run in before} == before
-    assert len(project.table("killed")) == 3
+    assert len(project.table("killed")) == 2
     assert len(project.table("killed", "failures.csv")) == 0
 
 
