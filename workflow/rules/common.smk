@@ -1,6 +1,7 @@
 """Expands and checks the sweeps, looks up what is there; what the rules look up about a job."""
 
 import atexit
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
@@ -113,22 +114,21 @@ def input_of_jobs(wildcards):
 
 
 # These take `output` so that Snakemake does not compare them: the same job spelled
-# otherwise is the same run, and its id says all that matters.
+# otherwise is the same run, and its id says all that matters. One text each, as Snakemake takes
+# its time to quote a list.
 def arguments_of_run(wildcards, output):
     job = JOBS[wildcards.run_id]
     target = f"target=results/targets/{job.target_id}"
-    return [
-        *job.overrides,
-        f"expect_id={job.run_id}",
-        target,
-        f"hydra.run.dir=results/runs/{job.run_id}",
-    ]
+    where = f"hydra.run.dir=results/runs/{job.run_id}"
+    return shlex.join([*job.overrides, f"expect_id={job.run_id}", target, where])
 
 
 def arguments_of_target(wildcards, output):
     job = TARGETS[wildcards.target_id]
     where = f"hydra.run.dir=results/targets/{job.target_id}"
-    return [*job.overrides, f"expect_id={job.run_id}", "stage=target", where]
+    return shlex.join(
+        [*job.overrides, f"expect_id={job.run_id}", "stage=target", where]
+    )
 
 
 def threads_of_run(wildcards):

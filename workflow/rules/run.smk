@@ -9,8 +9,6 @@ rule run:
         "results/runs/{run_id}/metrics_summary.csv",
     log:
         "results/runs/{run_id}/snakemake.log",
-    benchmark:
-        "results/runs/{run_id}/benchmark.tsv"
     conda:
         "../../envs/llc.yaml"
     threads: threads_of_run
@@ -18,4 +16,4 @@ rule run:
         train=TRAIN,
         arguments=arguments_of_run,
     shell:
-        "python {params.train} {params.arguments:q} threads={threads} > {log} 2>&1"
+        "python {params.train} {params.arguments} threads={threads} > {log} 2>&1"

@@ -9,8 +9,6 @@ rule target:
         "results/targets/{target_id}/target.json",
     log:
         "results/targets/{target_id}/snakemake.log",
-    benchmark:
-        "results/targets/{target_id}/benchmark.tsv"
     conda:
         "../../envs/llc.yaml"
     threads: threads_of_target
@@ -18,4 +16,4 @@ rule target:
         train=TRAIN,
         arguments=arguments_of_target,
     shell:
-        "python {params.train} {params.arguments:q} threads={threads} > {log} 2>&1"
+        "python {params.train} {params.arguments} threads={threads} > {log} 2>&1"
