@@ -14,6 +14,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -185,6 +186,18 @@ def check_keys(overrides: Iterable[str]) -> None:
         own = override.is_add() or override.is_force_add() or key.split(".")[0].split("/")[0] == "hydra"
         if not own and key not in known:
             raise ConfigError(f"{override.input_line}: there is no key {key!r}{nearest(key, known)}")
+        if key in SECTIONS and not override.is_delete() and not override.is_sweep_override():
+            check_preset(override)
+
+
+def check_preset(override: Override) -> None:
+    """Raise ConfigError for a section that is set to neither a preset's name nor a mapping of values."""
+    require(
+        isinstance(override.value(), str | list | dict),
+        override.key_or_group,
+        override.value(),
+        "a preset's name, or {key: value} over it",
+    )
 
 
 def command_line(argv: list[str]) -> list[str]:

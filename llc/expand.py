@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from llc import points
-from llc.compose import assemble, explain, parse, register_schema
+from llc.compose import assemble, check_preset, explain, parse, register_schema
 from llc.config import ConfigError, Job, require
 from llc.ids import ids
 from llc.points import Point
@@ -143,7 +143,10 @@ class _Composer:
             return _Change(text, number[1], int(number[2]) if number[2] else float(number[3]), False)
         (override,) = points.parse_overrides([text])
         plain = override.type is not None and override.type.name == "CHANGE" and override.package is None
-        needs_hydra = not plain or bool(self._is_group(override.key_or_group))
+        is_group = bool(self._is_group(override.key_or_group))
+        if is_group and plain:
+            check_preset(override)
+        needs_hydra = not plain or is_group
         return _Change(text, override.key_or_group, None if needs_hydra else override.value(), needs_hydra)
 
     def _compose(self, groups: tuple[str, ...]) -> _Composed:

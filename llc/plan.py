@@ -65,6 +65,9 @@ def make(name: str, jobs: list[SweepJob], results: Path, keep_code: bool) -> Pla
     runs = {job.run_id: run_state(results / "runs" / job.run_id, job.samplers, keep_code) for job in jobs}
     needed = {job.target_id for job in jobs if runs[job.run_id].kind != "done"}
     targets = {target_id: target_state(results / "targets" / target_id, keep_code) for target_id in sorted(needed)}
+    for job in jobs:  # a run whose target failed did not start
+        if runs[job.run_id].kind == "missing" and targets[job.target_id].kind == "failed":
+            runs[job.run_id] = State("failed")
     return Plan(name, jobs, runs, targets)
 
 
@@ -145,8 +148,8 @@ def _kept(states: Iterable[State]) -> str:
 
 def _core_hours(plan: Plan) -> str:
     """Return how long the jobs to run will take, after the finished runs that are most alike."""
-    finished = [(job, plan.runs[job.run_id].core_s) for job in plan.jobs]
-    known = [(job, cost) for job, cost in finished if cost is not None]
+    costs_of = [(job, plan.runs[job.run_id].core_s) for job in plan.jobs]
+    known = [(job, cost) for job, cost in costs_of if cost is not None]
     if not known:
         return "core-hours unknown until one of them is finished"
     alike: list[Callable[[SweepJob], Any]] = [
@@ -166,4 +169,5 @@ def _core_hours(plan: Plan) -> str:
     trained = [state.core_s for state in plan.targets.values() if state.core_s is not None]
     if trained:
         total += sum(trained) / len(trained) * sum(state.kind != "done" for state in plan.targets.values())
-    return f"about {total / 3600:.2g} core-hours, going by the {len(known)} finished ones"
+    finished = f"{len(known)} finished run{'s' if len(known) > 1 else ''}"
+    return f"about {total / 3600:.2g} core-hours, going by {finished}"

@@ -24,7 +24,8 @@ from llc.config import ConfigError
 
 # What Hydra's grammar also makes of it, at a hundredth of the cost.
 PLAIN_NUMBER = re.compile(
-    r"([a-z_][\w.]*)=(?:(-?(?:0|[1-9][0-9]*))|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?))", re.ASCII
+    r"([a-z_]\w*(?:\.[a-z_]\w*)*)=(?:(-?(?:0|[1-9][0-9]*))|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?))",
+    re.ASCII,
 )
 
 

@@ -306,6 +306,6 @@ def test_a_plan_is_a_short_table_that_needs_no_jax(project: Project) -> None:
         ["to", "run"],
         ["targets", "to"],
     ]
-    assert "core-hours, going by the 3 finished ones" in text
+    assert "core-hours, going by 3 finished runs" in text
     script = "import sys; from llc import plan, sweep; print(sorted({'jax', 'pandas', 'hydra'} & set(sys.modules)))"
     assert project.command("python", "-c", script).stdout.strip() == "[]"

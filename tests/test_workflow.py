@@ -85,7 +85,9 @@ def test_a_job_that_fails_fails_alone_and_alone_runs_again(project: Project) -> 
     assert (project.folder / failures.loc[0, "log"]).exists()
     assert not (project.folder / "results/sweeps/broken/summary.csv").exists()
     assert "FloatingPointError" in failed.stderr
-    planned = project.planned("broken")
+    planned, text = project.plan("broken")
+    assert "failed before          1   run again" in text
+    assert "FloatingPointError: training.learning_rate=1e+25" in text
     assert {rule: planned[rule] for rule in ("target", "run", "summary")} == {"target": 1, "run": 1, "summary": 1}
 
 

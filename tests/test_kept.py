@@ -1,0 +1,167 @@
+"""A kept sweep saves the composing, and is never the reason for a wrong job."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from composing import CONF
+
+from llc import expand, sweep
+from llc.sweep import SweepJob
+
+GRID = {"seed": "0,1,2", "posterior.gamma": "1,2"}
+
+
+class Study:
+    """A copy of conf/ whose sweeps are kept, and the number of jobs that were composed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cwd, self.conf, self.keep = folder, folder / "conf", folder / "plans"
+        self.composed = 0
+        shutil.copytree(CONF, self.conf)
+
+    def write(self, params: dict[str, str] = GRID, name: str = "x", **body: object) -> None:
+        text = yaml.safe_dump({**body, "hydra": {"sweeper": {"params": params}}}, sort_keys=False)
+        (self.conf / f"sweep/{name}.yaml").write_text(f"# @package _global_\n{text}")
+
+    def load(self, name: str = "x") -> list[SweepJob]:
+        """Return the jobs, sure to be those of an expansion from nothing."""
+        self.composed = 0
+        found = sweep.load(name, self.conf, self.cwd, self.keep)
+        composed = self.composed
+        assert found == sweep.load(name, self.conf, self.cwd)
+        self.composed = composed
+        return found
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    study = Study(tmp_path)
+    make = expand._Composer.job
+
+    def counted(self: object, number: int, point: object) -> SweepJob:
+        study.composed += 1
+        return make(self, number, point)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(expand._Composer, "job", counted)
+    study.write()
+    study.load()
+    assert study.composed == 6
+    return study
+
+
+def test_a_sweep_that_did_not_change_needs_no_hydra(study: Study) -> None:
+    study.load()
+    assert study.composed == 0
+    script = (
+        "import sys; from pathlib import Path; from llc import sweep;"
+        "n = len(sweep.load('x', Path('conf'), Path.cwd(), Path('plans')));"
+        "print(n, 'hydra' in sys.modules)"
+    )
+    said = [
+        subprocess.run([sys.executable, "-c", script], cwd=study.cwd, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    # The folder is spelled otherwise here, so the first one is from nothing.
+    assert said == ["6 True\n", "6 False\n"]
+
+
+@pytest.mark.parametrize(
+    ("params", "composed"),
+    [
+        ({"seed": "0,1,2,3", "posterior.gamma": "1,2"}, 2),
+        ({"seed": "2,0", "posterior.gamma": "2,1"}, 0),
+        ({"seed": "range(0,3)", "posterior.gamma": "1,2,3e0"}, 3),
+        ({"posterior.gamma": "1,2", "seed": "0,1,2"}, 6),
+        ({**GRID, "precision": "float32"}, 6),
+    ],
+)
+def test_of_a_sweep_that_grew_only_what_is_new_is_composed(study: Study, params: dict[str, str], composed: int) -> None:
+    study.write(params)
+    study.load()
+    assert study.composed == composed
+
+
+def comment(study: Study) -> None:
+    path = study.conf / "posterior/base.yaml"
+    path.write_text(path.read_text() + "# why\n")
+
+
+def preset(study: Study) -> None:
+    path = study.conf / "training/base.yaml"
+    path.write_text(path.read_text() + "steps: 77\n")
+
+
+def body(study: Study) -> None:
+    study.write(training={"steps": 77})
+
+
+def elsewhere(study: Study) -> None:
+    study.cwd = study.cwd / "other"
+
+
+def truncated(study: Study) -> None:
+    path = study.keep / "x.json"
+    path.write_text(path.read_text()[:-20])
+
+
+def emptied(study: Study) -> None:
+    (study.keep / "x.json").write_text("")
+
+
+def edited(study: Study) -> None:
+    path = study.keep / "x.json"
+    kept = json.loads(path.read_text())
+    kept["jobs"][0]["run_id"] = "0" * 12
+    path.write_text(json.dumps(kept))
+
+
+def of_another_kind(study: Study) -> None:
+    (study.keep / "x.json").write_text('{"jobs": [1], "points": null}')
+
+
+@pytest.mark.parametrize("change", [comment, preset, body, elsewhere, truncated, emptied, edited, of_another_kind])
+def test_what_may_mean_other_jobs_is_composed_anew(study: Study, change: Callable[[Study], None]) -> None:
+    change(study)
+    study.load()
+    assert study.composed == 6
+
+
+def test_data_that_changed_are_read_again(study: Study) -> None:
+    file = study.cwd / "mine.npz"
+    ids = set()
+    for n in (6, 7):
+        np.savez(file, x=np.ones((n, 2)), y=np.ones(n))
+        study.write({"seed": "0,1"}, data={"path": "mine.npz"}, defaults=[{"override /data": "npz"}])
+        ids |= {job.run_id for job in study.load()}
+        assert study.composed == 2
+        study.load()
+        assert study.composed == 0
+    os.utime(file, (1e9, 1e9))
+    assert {job.run_id for job in study.load()} <= ids
+    assert study.composed == 2
+    assert len(ids) == 4
+
+
+def test_values_that_come_from_outside_the_files_are_never_kept(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = set()
+    for gamma in ("3.0", "4.0"):
+        monkeypatch.setenv("GAMMA", gamma)
+        study.write({"seed": "0,1"}, posterior={"gamma": "${oc.decode:${oc.env:GAMMA}}"})
+        ids |= {job.run_id for job in study.load()}
+    assert len(ids) == 4
+
+
+def test_rows_are_kept_as_a_grid_is(study: Study) -> None:
+    file = study.conf / "sweep/y.csv"
+    for rows, composed in (("0,1\n1,2\n", 2), ("0,1\n1,2\n", 0), ("1,2\n0,1\n2,\n", 1)):
+        file.write_text(f"seed,posterior.gamma\n{rows}")
+        study.load("y")
+        assert study.composed == composed

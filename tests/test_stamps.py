@@ -1,0 +1,31 @@
+"""A stamp is newer than what it makes stale, and no newer than it must be."""
+
+import os
+from pathlib import Path
+
+from llc.stamps import stamp
+
+SECOND = 10**9
+
+
+def test_a_stamp_is_newer_than_the_result_and_stays_as_it_is(tmp_path: Path) -> None:
+    result = tmp_path / "metrics_summary.csv"
+    result.touch()
+    os.utime(result, ns=(SECOND, SECOND))
+    path = Path(stamp(tmp_path / "stale", "llc/samplers/sgld.py", result))
+    assert path == tmp_path / "stale/llc/samplers/sgld.py"
+    made = path.stat().st_mtime_ns
+    assert made > SECOND
+    assert stamp(tmp_path / "stale", "llc/samplers/sgld.py", result) == str(path)
+    assert path.stat().st_mtime_ns == made
+
+
+def test_a_stamp_is_renewed_for_a_result_that_was_made_after_it(tmp_path: Path) -> None:
+    result = tmp_path / "target.json"
+    result.touch()
+    path = Path(stamp(tmp_path / "stale", "damaged", result))
+    os.utime(path, ns=(SECOND, SECOND))
+    before = path.read_text()
+    stamp(tmp_path / "stale", "damaged", result)
+    assert path.stat().st_mtime_ns >= result.stat().st_mtime_ns
+    assert path.read_text() != before
