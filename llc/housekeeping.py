@@ -142,7 +142,8 @@ def archive(root: Path, name: str, file: Path) -> list[Path]:
     data = set(_data_files(folders))
     inside = {path for path in data if path.is_relative_to(root)}
     with whole(file) as temporary, tarfile.open(temporary, "w:gz") as tar:
-        for path in [*(root / part for part in PROJECT), *folders, *sorted(inside)]:
+        project = [root / part for part in PROJECT if (root / part).exists()]
+        for path in [*project, *folders, *sorted(inside)]:
             tar.add(path, Path(name) / path.relative_to(root), filter=_unless_junk)
     return sorted(data - inside)
 

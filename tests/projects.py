@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
@@ -36,10 +37,20 @@ class Project:
     """A copy of the project with sweeps of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         for part in PARTS:
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
             copy(ROOT / part, folder / part)
+        self._settle(folder)
+
+    @classmethod
+    def at(cls, folder: Path) -> Self:
+        """Return a project that is there already."""
+        project = cls.__new__(cls)
+        project._settle(folder)
+        return project
+
+    def _settle(self, folder: Path) -> None:
+        self.folder = folder
         path = os.pathsep.join([str(BIN), os.environ["PATH"]])
         self.env = {**os.environ, "PATH": path, "PYTHONPATH": str(folder)}
 
