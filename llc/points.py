@@ -111,7 +111,7 @@ def _csv_points(file: Path) -> Iterator[Point]:
         if not all(header) or len(set(header)) < len(header):
             raise ConfigError(f"line 1: {header} must be keys, each once, none empty")
         try:
-            check_keys(f"{key}=0" for key in header)
+            check_keys(f"{key}=x" for key in header)
         except ConfigError as error:
             raise ConfigError(f"line 1: {error}") from None
         for cells in lines:
