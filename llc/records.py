@@ -39,8 +39,8 @@ def read(folder: Path) -> Run:
     about = read_info(folder)
     for name, wrong in damage(folder, about):
         raise BadRun(f"{folder / name}: {wrong}; {REMEDY.format(folder)}")
-    for name in (METRICS, "config.yaml"):
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != about["files"][name]["sha256"]:
+    for name, file in about["files"].items():
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != file["sha256"]:
             raise BadRun(f"{folder / name}: edited since the run wrote it; {REMEDY.format(folder)}")
     return Run(about, _read_metrics(folder / METRICS))
 

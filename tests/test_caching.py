@@ -149,6 +149,13 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
     ("and again otherwise", sweep(**BASE, sampler__sgld__step_size="1e-4"), TABLE, ""),
     ("an axis in Hydra's other syntax", sweep(sampler__names="choice([sgld],[nuts])", seed="range(0,2)"), NOTHING, ""),
     (
+        "an axis by another name of its key",
+        sweep(**{"sampler__names": "[sgld],[nuts]", "++seed": "0,1"}),
+        TABLE,
+        "",
+    ),
+    ("an axis of sections", sweep(**BASE, posterior="{gamma: 1},{gamma: 2}"), {"jobs": 1, "run": 4, "summary": 1}, ""),
+    (
         "a comment in the sweep",
         sweep("# @package _global_\n# what for" + BODY.removeprefix("# @package _global_"), **BASE),
         NOTHING,

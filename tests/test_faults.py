@@ -72,6 +72,18 @@ def test_a_disk_that_is_full_stops_the_job_and_leaves_nothing_half_written(proje
     assert not list(victim.glob(".*.part*"))
 
 
+def test_a_folder_that_cannot_be_written_to_is_one_clear_error(project: Project) -> None:
+    cache, aside = project.folder / ".cache", project.folder / "aside"
+    cache.rename(aside)
+    cache.touch()
+    done = project.snakemake("three")
+    cache.unlink()
+    aside.rename(cache)
+    assert done.returncode == 1
+    assert ".cache: File exists; even a plan writes to .cache/" in done.stdout + done.stderr
+    assert "work in a copy of the project that you may write to" in done.stdout + done.stderr
+
+
 def test_two_snakemakes_at_once_do_not_make_a_result_twice(project: Project) -> None:
     project.sweep("both", sampler__sgld__step_size="1e-5", seed="7")
     command = ["snakemake", "--cores", "1", "--config", "sweep=both"]

@@ -41,7 +41,7 @@ def test_a_file_that_is_not_whole_is_refused_by_name_with_the_remedy(run: Path, 
         records.read(run)
 
 
-@pytest.mark.parametrize("name", ["metrics_summary.csv", "config.yaml"])
+@pytest.mark.parametrize("name", FILES)
 def test_an_edit_of_the_same_length_is_seen(run: Path, name: str) -> None:
     file = run / name
     content = file.read_bytes()

@@ -34,22 +34,26 @@ for _key, _value in config.items():
 KEEP_CODE = str(config.get("code")).lower() == "keep"
 PARTIAL = str(config.get("partial")).lower() == "true"
 
-if workflow.is_main_process:
-    # Held until this process ends.
-    _lock, _only = locks.enter(CACHE / "snakemake.lock", Path(".snakemake/locks"))
-    if not _only:
-        print(
-            f"another snakemake is at work here; fuser {CACHE}/snakemake.lock names it",
-            file=sys.stderr,
-        )
-
 try:
+    if workflow.is_main_process:
+        # Held until this process ends.
+        _lock, _only = locks.enter(CACHE / "snakemake.lock", Path(".snakemake/locks"))
+        if not _only:
+            print(
+                f"another snakemake is at work here; fuser {CACHE}/snakemake.lock names it",
+                file=sys.stderr,
+            )
     PLANS = {}
     for _name in str(config.get("sweep", DEFAULT_SWEEP)).split(","):
         _jobs = sweep.load(_name, CONF, Path.cwd(), CACHE / "plans")
         PLANS[_name] = plan.make(_name, _jobs, RESULTS, KEEP_CODE)
 except ConfigError as error:
     raise WorkflowError(str(error))
+except OSError as error:
+    raise WorkflowError(
+        f"{error.filename or CACHE}: {error.strerror}; even a plan writes to .cache/ and .snakemake/ here: "
+        "free the disk, or work in a copy of the project that you may write to"
+    )
 
 if workflow.is_main_process:
     # After all that a dry run prints; a real run has shown it when it started.
