@@ -35,8 +35,7 @@ def quadratic_loss(w: jax.Array, data: Batch) -> jax.Array:
     return 0.5 * jnp.sum(data.x[0] * (w - data.x[1]) ** 2)
 
 
-def regress(w: jax.Array, x: jax.Array) -> jax.Array:
-    return x @ w[:, None]
+regression_loss = partial(negative_log_likelihood, lambda w, x: x @ w[:, None])
 
 
 class Quadratic(NamedTuple):
@@ -59,9 +58,8 @@ class Quadratic(NamedTuple):
         dim = len(self.h)
         x = np.diag(np.sqrt(dim * self.h))
         data = batch(x, x @ np.full((dim, 1), -self.delta), 1.0, "float32")
-        loss = partial(negative_log_likelihood, regress)
         hyper = (jnp.zeros(dim), jnp.float32(self.a), jnp.float32(self.gamma))
-        return Posterior(loss, data, data, *hyper, linear_widths=(dim, 1))
+        return Posterior(regression_loss, data, data, *hyper, linear_widths=(dim, 1))
 
     def loss_star(self) -> float:
         return 0.5 * float(np.sum(self.h)) * self.delta**2

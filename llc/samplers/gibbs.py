@@ -70,21 +70,23 @@ def gibbs(key: Key[Array, ""], posterior: Posterior, *, warmup: int, draws: int,
 def _run(
     key: Key[Array, ""], posterior: Posterior, *, warmup: int, draws: int, chains: int
 ) -> Float[Array, "chains draws"]:
-    assert posterior.linear_widths is not None  # checked by gibbs
+    widths = posterior.linear_widths
+    assert widths is not None  # checked by gibbs
     traced = (*posterior.full, posterior.w_star, posterior.nbeta, posterior.gamma)
     x, y, sigma, w_star, nbeta, gamma = (jnp.asarray(value, jnp.float64) for value in traced)
     # Rows in units in which nβ L_n = ½‖y − x W_1 … W_L‖².
     scale = jnp.sqrt(nbeta / len(x)) / sigma
     x, y = scale * x, scale * y
-    centres = split(w_star, posterior.linear_widths)
+    centres = split(w_star, widths)
 
     def sweep(layers: Layers, key: Key[Array, ""]) -> tuple[Layers, Float[Array, ""]]:
         after = [jnp.eye(y.shape[1])]
         for layer in layers[:0:-1]:
             after.insert(0, layer @ after[0])
         hidden, drawn = x, []  # the rows, carried through the layers that are drawn already
-        for k, s, centre in zip(jax.random.split(key, len(layers)), after, centres, strict=True):
-            drawn.append(draw_layer(k, hidden, y, s, centre, gamma))
+        noise = split(jax.random.normal(key, w_star.shape, w_star.dtype), widths)
+        for s, centre, z in zip(after, centres, noise, strict=True):
+            drawn.append(draw_layer(z, hidden, y, s, centre, gamma))
             hidden = hidden @ drawn[-1]
         return drawn, 0.5 * jnp.sum((y - hidden) ** 2) / nbeta
 
@@ -95,25 +97,29 @@ def _run(
 
 
 def draw_layer(
-    key: Key[Array, ""],
+    noise: Float[Array, "d_in d_out"],
     hidden: Float[Array, "m d_in"],
     y: Float[Array, "m d_l"],
     after: Float[Array, "d_out d_l"],
     centre: Float[Array, "d_in d_out"],
     gamma: Float[Array, ""],
 ) -> Float[Array, "d_in d_out"]:
-    """Draw W from exp(−½‖y − hidden W after‖² − (γ/2)‖W − centre‖²), a Gaussian.
+    """Turn standard normal ``noise`` into W from exp(−½‖y − hidden W after‖² − (γ/2)‖W − centre‖²).
 
-    The noise is shaped by the symmetric root of the covariance, which is one function of the
-    matrices: the draw does not depend on which eigenvectors of a repeated eigenvalue come out.
+    It is a draw from the prior, corrected in the directions that the data see. The noise is
+    shaped by the symmetric root of the covariance, which is one function of the matrices: which
+    vectors an SVD returns for a repeated singular value does not matter.
     """
-    left, u = jnp.linalg.eigh(hidden.T @ hidden)
-    right, v = jnp.linalg.eigh(after @ after.T)
-    # Both are positive semidefinite; what rounding makes of a 0 may be below it.
-    precision = jnp.outer(jnp.maximum(left, 0.0), jnp.maximum(right, 0.0)) + gamma
-    linear = u.T @ (hidden.T @ y @ after.T + gamma * centre) @ v
-    noise = u.T @ jax.random.normal(key, centre.shape, centre.dtype) @ v
-    return u @ (linear / precision + noise / jnp.sqrt(precision)) @ v.T
+    # Not eigenvectors of the Gram matrices: products of layers grow with depth, and squaring
+    # them leaves nothing of the small directions. Each term below is bounded, however large s t.
+    a, s, u = jnp.linalg.svd(hidden, full_matrices=False)  # hidden = a s u
+    v, t, b = jnp.linalg.svd(after, full_matrices=False)  # after = v t b
+    prior = centre + noise / jnp.sqrt(gamma)
+    root = jnp.outer(s, t)
+    precision = root**2 + gamma
+    mean = (root * (a.T @ y @ b.T) + gamma * (u @ centre @ v)) / precision
+    seen = mean + (u @ noise @ v) / jnp.sqrt(precision)
+    return prior + u.T @ (seen - u @ prior @ v) @ v.T
 
 
 def split(w: Float[Array, " dim"], widths: Sequence[int]) -> Layers:
