@@ -110,6 +110,21 @@ def test_two_layers_through_one_unit_are_tricomis(p: int, q: int, a: float) -> N
     assert abs(mean - exact) < 4 * mcse
 
 
+@pytest.mark.parametrize("a", [1e2, 1e4])
+@pytest.mark.parametrize("depth", [2, 3, 6])
+def test_layers_of_width_one_are_a_mellin_integral_at_any_depth(depth: int, a: float) -> None:
+    """K = ∏ w²: with exp(−aK) = ∫ Γ(s) (aK)^−s ds/2πi, Z(a) = ∫ Γ(s) a^−s E[w^−2s]^depth ds/2πi; λ̂ = −a Z'/Z."""
+    gamma = 2.0
+    s = 0.25 + 1j * np.linspace(-60, 60, 100_001)
+    log_moment = s * np.log(gamma / 2) + special.loggamma(0.5 - s) - 0.5 * np.log(np.pi)
+    z = np.exp(special.loggamma(s) - s * np.log(a) + depth * log_moment)
+    exact = float((np.sum(s * z) / np.sum(z)).real)
+    posterior = at_the_origin([1] * (depth + 1), square=1.0, sigma=np.sqrt(0.5), a=a, gamma=gamma)
+    mean, mcse = llc_and_mcse(posterior, draw(posterior, draws=20_000), 0.0)
+    assert mcse < 0.02 * exact
+    assert abs(mean - exact) < 4 * mcse
+
+
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_the_conditional_of_a_layer_is_the_dense_gaussian(index: int) -> None:
     """Mean and covariance by autodiff: the draw is mean + covariance^(1/2) noise, to float64."""
@@ -139,9 +154,12 @@ def test_the_conditional_of_a_layer_is_the_dense_gaussian(index: int) -> None:
             after = layer @ after
         scale = np.sqrt(a / len(hidden)) / sigma
         centre = gibbs.split(posterior.w_star, widths)[index]
-        drawn = gibbs.draw_layer(noise, scale * hidden, scale * posterior.full.y, after, centre, posterior.gamma)
+        drawn, steepest = gibbs.draw_layer(
+            noise, scale * hidden, scale * posterior.full.y, after, centre, posterior.gamma
+        )
         expected = mean + root @ noise.ravel()
     np.testing.assert_allclose(drawn.ravel(), expected, rtol=1e-10, atol=1e-10)
+    assert float(steepest) ** 2 == pytest.approx(values[-1] - 1.5, rel=1e-10)
 
 
 # ---------------------------------------------------------------------------- real networks
@@ -157,6 +175,22 @@ def test_the_estimate_on_an_aligned_network_is_its_learning_coefficient(widths: 
     assert mcse < 0.005 * mean
     assert mean == pytest.approx(truth.deep_linear(widths, rank).value, rel=0.01)
     assert array_stats.ess(trace.loss, method="bulk") > 0.5 * trace.loss.size  # its sweeps are nearly independent
+
+
+def test_ten_layers_stay_within_float64() -> None:
+    """Curvatures here span more than 1e16: from Gram matrices the layers would leave the finite numbers."""
+    widths = [40] * 11
+    posterior = aligned(widths, rank=5, n=100_000)
+    mean, mcse = llc_and_mcse(posterior, draw(posterior, warmup=30, draws=30), 0.0)
+    assert mcse < 0.02 * mean
+    assert mean == pytest.approx(truth.deep_linear(widths, 5).value, rel=0.05)
+
+
+def test_a_draw_that_rounding_has_spoilt_is_not_a_number() -> None:
+    regression = partial(posterior_of, [3, 3], np.eye(3), np.eye(3), np.eye(3).ravel(), a=1e12, dtype="float32")
+    fine, spoilt = (draw(regression(gamma=gamma)).loss for gamma in (1e-16, 1e-22))
+    assert np.isfinite(fine).all()  # 2e-16 √(1e12/3) / √γ is 0.01
+    assert np.isnan(spoilt).all()  # it is 13
 
 
 def test_nuts_and_gibbs_agree_on_a_network_of_three_layers() -> None:
