@@ -148,9 +148,23 @@ def _complete(job: Job, cwd: Path) -> Job:
     require(
         has_teacher or job.training.w_star == "trained", "training.w_star", "teacher", f"trained with {data.kind} data"
     )
+    if "gibbs" in job.sampler.names:
+        _check_gibbs(job)
     if job.target is not None:
         job.target = str(cwd / job.target)
     return job
+
+
+def _check_gibbs(job: Job) -> None:
+    problem = None
+    if job.model.kind != "dln":
+        problem = f"model.kind={job.model.kind} is not one"
+    elif job.data.kind == "digits" or (job.data.kind == "npz" and job.data.classes):
+        problem = f"the labels of data.kind={job.data.kind} are classes"
+    must = f"without gibbs: it draws from deep linear networks with real targets only; {problem}"
+    require(problem is None, "sampler.names", job.sampler.names, must)
+    gamma = job.posterior.gamma
+    require(gamma > 0, "posterior.gamma", gamma, "above 0 with gibbs: only γ holds directions that change no loss")
 
 
 def known_keys() -> set[str]:

@@ -262,6 +262,18 @@ class MclmcConfig:
 
 
 @dataclass
+class GibbsConfig:
+    """Block Gibbs sampling, exact: of deep linear networks with real targets only."""
+
+    warmup: int = 100  # sweeps before the first draw
+    draws: int = 500  # one sweep each
+    chains: int = 4
+
+    def __post_init__(self) -> None:
+        _check_counts("gibbs", self, {"warmup": 0})
+
+
+@dataclass
 class SamplerConfig:
     """Which samplers run, and their settings; the settings of the others count for nothing."""
 
@@ -270,6 +282,7 @@ class SamplerConfig:
     hmc: HmcConfig = field(default_factory=HmcConfig)
     nuts: NutsConfig = field(default_factory=NutsConfig)
     mclmc: MclmcConfig = field(default_factory=MclmcConfig)
+    gibbs: GibbsConfig = field(default_factory=GibbsConfig)
 
     def __post_init__(self) -> None:
         known = [f.name for f in fields(self) if f.name != "names"]

@@ -82,7 +82,8 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     beta = inverse_temperature(job.posterior, n)
     rows = batch(dataset.x, dataset.y, dataset.sigma, job.precision)
     full = rows
-    if model.linear and dataset.y.dtype.kind == "f" and n > sum(dataset.x.shape[1:] + dataset.y.shape[1:]):
+    quadratic = model.linear and dataset.y.dtype.kind == "f"  # L_n, as a function of f(x)
+    if quadratic and n > sum(dataset.x.shape[1:] + dataset.y.shape[1:]):
         full = batch(*sufficient_rows(dataset.x, dataset.y), dataset.sigma, job.precision)
     posterior = Posterior(
         loss_fn=loss_fn,
@@ -91,6 +92,7 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         w_star=jnp.asarray(found.w_star),
         nbeta=jnp.asarray(n * beta, job.precision),
         gamma=jnp.asarray(job.posterior.gamma, job.precision),
+        linear_widths=model.widths if quadratic else None,
     )
     traces: dict[str, Trace] = {}
     estimates: dict[str, Estimate] = {}

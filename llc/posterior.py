@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import jax
@@ -89,6 +89,7 @@ class Posterior:
     w_star: Params
     nbeta: Scalar
     gamma: Scalar
+    linear_widths: tuple[int, ...] | None = None  # d_0 … d_L of a deep linear network with real targets
 
     @property
     def n(self) -> int:
@@ -112,18 +113,18 @@ class Posterior:
         data = self.full if rows is None else self.data.rows(rows)
         return self.nbeta * jax.grad(self.loss_fn)(w, data) + self.gamma * (w - self.w_star)
 
-    def tree_flatten(self) -> tuple[tuple[Any, ...], Loss]:
+    def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Split into what is traced and what a program is compiled for."""
-        return (self.data, self.full, self.w_star, self.nbeta, self.gamma), self.loss_fn
+        traced = (self.data, self.full, self.w_star, self.nbeta, self.gamma)
+        return traced, (self.loss_fn, self.linear_widths)
 
     @classmethod
-    def tree_unflatten(cls, loss_fn: Loss, traced: tuple[Any, ...]) -> Posterior:
+    def tree_unflatten(cls, static: tuple[Any, ...], traced: tuple[Any, ...]) -> Posterior:
         """Put together again, unchecked: JAX also does so with placeholders for arrays."""
         new = object.__new__(cls)
-        for name, value in zip(
-            ("loss_fn", "data", "full", "w_star", "nbeta", "gamma"), (loss_fn, *traced), strict=True
-        ):
-            object.__setattr__(new, name, value)
+        loss_fn, linear_widths = static
+        for field, value in zip(fields(cls), (loss_fn, *traced, linear_widths), strict=True):
+            object.__setattr__(new, field.name, value)
         return new
 
     def _localisation(self, w: Params) -> Scalar:

@@ -7,5 +7,6 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Read by JAX when it is imported, so set before any test module imports it.
 os.environ["NPROC"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of LAPACK, which eigendecompositions call
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

@@ -163,6 +163,7 @@ def test_a_mistyped_key_beside_a_saved_configuration_is_refused(hydra_folder: Pa
         "data.noise=student_t data.sigma=0.5",
         "training.batch_size=null posterior.beta=1e-7",
         "sampler=fast sampler.names=[hmc,mclmc] threads=2",
+        "model=dln data=linear sampler.names=[gibbs,nuts] sampler.gibbs.warmup=0",
         "training.optimizer=sgd training.learning_rate=1e-30 seed=2147483647",
         "+experiment_name=x",
     ],
@@ -277,6 +278,40 @@ def test_a_deep_linear_network_of_the_datas_dimensions_is_taken() -> None:
 def test_weights_of_a_teacher_need_a_teacher() -> None:
     with pytest.raises(ConfigError, match=r"training\.w_star='teacher': must be trained with digits data"):
         job("data=digits", "training.w_star=teacher")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ("model=small", "model.kind=mlp is not one"),
+        ("model=small model.activation=identity", "model.kind=mlp is not one"),  # it has biases
+        ("model=dln data=digits model.widths=[64,10]", "the labels of data.kind=digits are classes"),
+    ],
+)
+def test_gibbs_draws_from_deep_linear_networks_with_real_targets_only(overrides: str, reason: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        job(*overrides.split(), "sampler.names=[sgld,gibbs]")
+    must = f"without gibbs: it draws from deep linear networks with real targets only; {reason}"
+    assert str(error.value) == f"sampler.names=['sgld', 'gibbs']: must be {must}"
+
+
+@pytest.mark.parametrize(("y", "real"), [(CLASSES, False), (np.ones((5, 3)), True)])
+def test_gibbs_takes_a_file_with_real_targets_and_refuses_one_with_classes(
+    y: np.ndarray, real: bool, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "my.npz", x=np.ones((5, 7)), y=y)
+    overrides = ["data=npz", f"data.path={tmp_path}/my.npz", "model=dln", "model.widths=[7,3]", "model.rank=1"]
+    if real:
+        assert job(*overrides, "sampler.names=[gibbs]").sampler.names == ["gibbs"]
+        return
+    with pytest.raises(ConfigError, match=r"^sampler\.names=\['gibbs'\]: .*the labels of data\.kind=npz are classes"):
+        job(*overrides, "sampler.names=[gibbs]")
+
+
+def test_gibbs_needs_a_localised_posterior() -> None:
+    assert job("model=dln", "posterior.gamma=0", "sampler.names=[nuts]").posterior.gamma == 0
+    with pytest.raises(ConfigError, match=r"^posterior\.gamma=0\.0: must be above 0 with gibbs"):
+        job("model=dln", "posterior.gamma=0", "sampler.names=[gibbs]")
 
 
 def test_a_file_without_a_path_is_refused_by_key() -> None:

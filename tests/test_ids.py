@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from llc.compose import known_keys
 from llc.config import (
+    GibbsConfig,
     HmcConfig,
     Job,
     MclmcConfig,
@@ -23,7 +24,7 @@ from llc.config import (
 )
 from llc.ids import run_id, target_id
 
-SAMPLERS = ["sgld", "hmc", "nuts", "mclmc"]
+SAMPLERS = ["sgld", "hmc", "nuts", "mclmc", "gibbs"]
 
 
 @cache
@@ -130,6 +131,7 @@ def test_settings_of_samplers_that_do_not_run_do_not_matter(draws: int, chains: 
         sgld=SgldConfig(draws=draws, chains=chains),
         hmc=HmcConfig(draws=draws, chains=chains),
         mclmc=MclmcConfig(draws=draws, chains=chains),
+        gibbs=GibbsConfig(draws=draws, chains=chains),
     )
     expected = run_id(replace(default(), sampler=SamplerConfig(names=["nuts"])))
     assert run_id(replace(default(), sampler=others)) == expected
@@ -239,6 +241,9 @@ CHANGES = [
     ("sampler.names=[mclmc]", "sampler.mclmc.draws=77"),
     ("sampler.names=[mclmc]", "sampler.mclmc.thin=7"),
     ("sampler.names=[mclmc]", "sampler.mclmc.chains=7"),
+    ("model=dln sampler.names=[gibbs]", "sampler.gibbs.warmup=77"),
+    ("model=dln sampler.names=[gibbs]", "sampler.gibbs.draws=77"),
+    ("model=dln sampler.names=[gibbs]", "sampler.gibbs.chains=7"),
     ("", "seed=1"),
     ("", "precision=float64"),
 ]

@@ -1,6 +1,7 @@
 """The density that is sampled: loss conventions, temperature, localisation."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -49,6 +50,16 @@ def posterior_of(nbeta: float = 12.0, gamma: float = 3.0) -> Posterior:
     return Posterior(
         partial(negative_log_likelihood, linear), data, data, w_star, jnp.float32(nbeta), jnp.float32(gamma)
     )
+
+
+def test_a_posterior_passes_through_a_compiled_function_whole() -> None:
+    posterior = replace(posterior_of(), linear_widths=(3, 1))
+    back = jax.jit(lambda p: p)(posterior)
+    assert jax.tree.structure(back) == jax.tree.structure(posterior)
+    assert (back.loss_fn, back.linear_widths) == (posterior.loss_fn, (3, 1))
+    for one, other in zip(jax.tree.leaves(back), jax.tree.leaves(posterior), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (float(back.nbeta), float(back.gamma)) == (12.0, 3.0)
 
 
 def test_gradient_is_that_of_the_potential() -> None:

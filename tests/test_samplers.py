@@ -1,6 +1,7 @@
 """Every sampler against targets with exact answers, at finite nβ and γ."""
 
 from dataclasses import fields
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +12,7 @@ from arviz_stats.base import array_stats
 
 from llc import samplers, seeds
 from llc.config import SamplerConfig
-from llc.posterior import Batch, Posterior
+from llc.posterior import Batch, Posterior, batch, negative_log_likelihood
 from llc.samplers import hmc, mclmc, sgld
 
 CHEAP: dict[str, dict[str, Any]] = {
@@ -19,17 +20,22 @@ CHEAP: dict[str, dict[str, Any]] = {
     "hmc": {"target_accept": 0.8, "trajectory_length": 1.6, "warmup": 100, "draws": 100, "chains": 3},
     "nuts": {"target_accept": 0.8, "max_tree_depth": 8, "warmup": 100, "draws": 100, "chains": 3},
     "mclmc": {"energy_error": 1e-6, "warmup": 200, "draws": 100, "thin": 2, "chains": 3},
+    "gibbs": {"warmup": 10, "draws": 100, "chains": 3},
 }
 ACCURATE: dict[str, dict[str, Any]] = {
     "hmc": {**CHEAP["hmc"], "warmup": 500, "draws": 3000, "chains": 4},
     "nuts": {**CHEAP["nuts"], "warmup": 500, "draws": 2000, "chains": 4},
     "mclmc": {**CHEAP["mclmc"], "warmup": 4000, "draws": 2000, "thin": 20, "chains": 4},
+    "gibbs": {"warmup": 0, "draws": 2000, "chains": 4},
 }
 
 
 def quadratic_loss(w: jax.Array, data: Batch) -> jax.Array:
     """½ Σ h_i (w_i − c_i)², with h in the first row of x and the minimum c in the second."""
     return 0.5 * jnp.sum(data.x[0] * (w - data.x[1]) ** 2)
+
+
+regression_loss = partial(negative_log_likelihood, lambda w, x: x @ w[:, None])
 
 
 class Quadratic(NamedTuple):
@@ -40,10 +46,20 @@ class Quadratic(NamedTuple):
     gamma: float
     delta: float = 0.0
 
-    def posterior(self) -> Posterior:
+    def posterior(self, sampler: str = "") -> Posterior:
         dim = len(self.h)
+        if sampler == "gibbs":
+            return self.regression()
         rows = Batch(jnp.asarray([self.h, np.full(dim, -self.delta)], jnp.float32), jnp.zeros((2, 1)), jnp.float32(1))
         return Posterior(quadratic_loss, rows, rows, jnp.zeros(dim), jnp.float32(self.a), jnp.float32(self.gamma))
+
+    def regression(self) -> Posterior:
+        """Return the same posterior as linear regression, a row an input, for a sampler of linear networks."""
+        dim = len(self.h)
+        x = np.diag(np.sqrt(dim * self.h))
+        data = batch(x, x @ np.full((dim, 1), -self.delta), 1.0, "float32")
+        hyper = (jnp.zeros(dim), jnp.float32(self.a), jnp.float32(self.gamma))
+        return Posterior(regression_loss, data, data, *hyper, linear_widths=(dim, 1))
 
     def loss_star(self) -> float:
         return 0.5 * float(np.sum(self.h)) * self.delta**2
@@ -66,7 +82,7 @@ OFF_MINIMUM = ISOTROPIC._replace(delta=0.1)
 
 
 def llc_and_mcse(problem: Quadratic, name: str, settings: dict[str, Any]) -> tuple[float, float]:
-    trace = samplers.load(name)(seeds.key(0, name), problem.posterior(), **settings)
+    trace = samplers.load(name)(seeds.key(0, name), problem.posterior(name), **settings)
     llc = problem.a * (trace.loss.astype(np.float64) - problem.loss_star())
     return float(llc.mean()), float(array_stats.mcse(llc, method="mean"))
 
@@ -79,7 +95,7 @@ def test_the_exact_values_are_the_published_ones() -> None:
 
 
 @pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT, STRETCHED, OFF_MINIMUM])
-@pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc"])
+@pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc", "gibbs"])
 def test_the_estimate_on_a_quadratic_is_the_closed_form(name: str, problem: Quadratic) -> None:
     mean, mcse = llc_and_mcse(problem, name, ACCURATE[name])
     assert mcse < 0.02 * abs(problem.llc())
@@ -134,7 +150,7 @@ class TestContract:
         assert set(vars(getattr(SamplerConfig(), name))) == set(CHEAP[name])
 
     def test_traces_have_the_shape_asked_for(self, name: str) -> None:
-        trace = samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(), **CHEAP[name])
+        trace = samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(name), **CHEAP[name])
         assert trace.loss.shape == (3, 100)
         assert all(values.shape == (3, 100) for values in trace.stats.values())
         assert all(values.shape == (3,) for values in trace.tuned.values())
@@ -143,20 +159,21 @@ class TestContract:
 
     def test_same_key_same_draws_other_key_other_draws(self, name: str) -> None:
         first, again, other = (
-            samplers.load(name)(seeds.key(seed, name), STRETCHED.posterior(), **CHEAP[name]).loss for seed in (0, 0, 1)
+            samplers.load(name)(seeds.key(seed, name), STRETCHED.posterior(name), **CHEAP[name]).loss
+            for seed in (0, 0, 1)
         )
         np.testing.assert_array_equal(first, again)
         assert not np.intersect1d(first, other).size
 
     def test_chains_differ(self, name: str) -> None:
-        loss = samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(), **CHEAP[name]).loss
+        loss = samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(name), **CHEAP[name]).loss
         assert not np.intersect1d(loss[0], loss[1]).size
 
     def test_only_the_product_of_loss_and_temperature_matters(self, name: str) -> None:
         # Eight is a power of two, so that not one rounding differs.
         scaled = STRETCHED._replace(h=8 * STRETCHED.h, a=STRETCHED.a / 8)
         one, other = (
-            samplers.load(name)(seeds.key(0, name), problem.posterior(), **CHEAP[name]).loss * problem.a
+            samplers.load(name)(seeds.key(0, name), problem.posterior(name), **CHEAP[name]).loss * problem.a
             for problem in (STRETCHED, scaled)
         )
         np.testing.assert_allclose(one, other, rtol=1e-5)
@@ -172,9 +189,9 @@ class TestContract:
         changed |= {k: 0.9 for k in first if k == "target_accept"}
         jax.monitoring.register_event_duration_secs_listener(count)
         try:
-            samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(), **first)
+            samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(name), **first)
             at_first = len(compiled)
-            other = STRETCHED._replace(h=2 * STRETCHED.h, a=55.0, gamma=7.0).posterior()
+            other = STRETCHED._replace(h=2 * STRETCHED.h, a=55.0, gamma=7.0).posterior(name)
             samplers.load(name)(seeds.key(5, name), other, **changed)
         finally:
             jax.monitoring.unregister_event_duration_listener(count)

@@ -12,7 +12,8 @@ from llc import seeds
 
 Stream = Callable[[int, str], tuple]
 SEEDS = st.integers(0, 2**31 - 1)
-NAMES = ["data", "noise", "teacher", "init", "training", "sampler/sgld", "sampler/nuts", "sampler/hmc", "sampler/mclmc"]
+NAMES = ["data", "noise", "teacher", "init", "training"]
+NAMES += [f"sampler/{name}" for name in ("sgld", "nuts", "hmc", "mclmc", "gibbs")]
 
 
 def drawn(seed: int, name: str) -> tuple[float, ...]:

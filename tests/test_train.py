@@ -162,6 +162,20 @@ def test_nuts_finds_the_learning_coefficient_of_a_deep_linear_network(tmp_path: 
     assert found["llc_mean"] == pytest.approx(exact, rel=0.05)
 
 
+def test_gibbs_finds_it_too_in_either_precision(tmp_path: Path) -> None:
+    arguments = ["model=dln", "data=linear", "training=truth", "sampler.names=[gibbs]", "sampler.gibbs.draws=200"]
+    found = []
+    for precision in ("float32", "float64"):
+        done = train(tmp_path, *arguments, f"precision={precision}", f"hydra.run.dir={precision}")
+        assert done.returncode == 0, done.stderr
+        found.append(metrics(tmp_path / precision).loc["gibbs"])
+    single, double = found
+    assert single["status"] == "ok"
+    assert single["llc_mean"] == pytest.approx(single["llc_true"], rel=0.01)
+    # With the same noise, so closer than two independent chains would be.
+    assert single["llc_mean"] == pytest.approx(double["llc_mean"], abs=2 * single["llc_mcse"])
+
+
 def test_no_coefficient_is_called_known_where_noise_moves_the_minimum(tmp_path: Path) -> None:
     done = train(tmp_path, "model=dln", "data=linear", "data.noise=normal", "training=truth", *TINY[1:])
     assert done.returncode == 0, done.stderr
