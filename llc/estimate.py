@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from arviz_stats.base import array_stats
 
+from llc import diagnostics as limits
+from llc.diagnostics import Diagnosis, diagnose, faults
 from llc.samplers.trace import Trace
 
-# The one table of limits: R-hat and ESS as Vehtari et al. (2021), Bayesian Analysis 16(2),
-# who ask for R-hat < 1.01 and 100 effective draws a chain with four chains.
-RHAT_MAX = 1.01
-ESS_MIN = 400.0
-DIVERGENT_MAX = 0.01  # share of draws; on w1²w2² 5 % of them made `ok` estimates 13 % low
 CI_WIDTH = 1.96  # half the 95 % interval, in standard errors
 
 
@@ -41,11 +37,24 @@ class Estimate:
     beta: float
     gamma: float
     llc_true: float | None
-    status: str  # ok, not_converged, negative, diverged
+    n_dropped: int  # draws per chain that the rule for warm-up took from the front
+    drift: float | None  # from the first half to the second, in standard errors
+    llc_bias: float | None  # excess that the sampler predicts; llc_mean is without it if step_size is auto
+    below: float | None  # share of draws with a loss below L_n(w*)
+    reach: float | None  # γ E‖w − w*‖² / d: γ alone allows 1
+    status: str  # ok, not_converged, biased, negative, not_minimum, not_local, diverged
+    reason: str  # why it is not ok, for a person
 
 
 def estimate(
-    trace: Trace, *, loss_star: float, n: int, beta: float, gamma: float, llc_true: float | None = None
+    trace: Trace,
+    *,
+    loss_star: float,
+    n: int,
+    beta: float,
+    gamma: float,
+    n_params: int,
+    llc_true: float | None = None,
 ) -> Estimate:
     """Return the estimate of one sampler.
 
@@ -57,18 +66,18 @@ def estimate(
         L_n(w*), over all the data, in float64.
     n, beta
         Number of data and inverse temperature that the trace was drawn with.
+    n_params
+        Number of parameters d.
 
     References
     ----------
-    λ̂: Lau et al. (2023), arXiv 2308.12108. Diagnostics: Vehtari, Gelman, Simpson,
-    Carpenter and Bürkner (2021), Bayesian Analysis 16(2), as ArviZ has them.
+    λ̂: Lau et al. (2023), arXiv 2308.12108. Diagnostics: ``llc.diagnostics``.
     """
     chains, draws = trace.loss.shape
-    acceptance = trace.stats.get("acceptance_rate")
-    diverging = trace.stats.get("diverging")
+    llc = n * beta * (trace.loss.astype(np.float64) - loss_star)
     common: dict[str, Any] = {
-        "accept_rate": None if acceptance is None else _finite(np.mean(acceptance, dtype=np.float64)),
-        "n_divergent": 0 if diverging is None else int(diverging.sum()),
+        "accept_rate": _mean(trace.stats.get("acceptance_rate")),
+        "n_divergent": int(trace.stats.get("diverging", np.zeros(1)).sum()),
         "n_chains": chains,
         "n_draws": draws,
         "n_grad_evals": trace.n_grad_evals,
@@ -78,48 +87,76 @@ def estimate(
         "beta": beta,
         "gamma": gamma,
         "llc_true": llc_true,
+        "n_dropped": trace.dropped,
     }
-    llc = n * beta * (trace.loss.astype(np.float64) - loss_star)
     if not np.isfinite(llc).all():
-        empty: dict[str, Any] = dict.fromkeys(
-            ("llc_mean", "llc_std", "llc_mcse", "llc_ci_low", "llc_ci_high", "ess", "ess_tail", "rhat")
-        )
-        return Estimate(**empty, **common, status="diverged")
+        empty: dict[str, Any] = dict.fromkeys(f.name for f in fields(Estimate) if f.name not in common)
+        return Estimate(**common, **empty | {"status": "diverged", "reason": "a chain left the finite numbers"})
 
-    mean, std = float(llc.mean()), float(llc.std(ddof=1))
-    # A chain that never moved has no R-hat and no ESS: not converged, and no error to report.
-    moved = bool((np.ptp(llc, axis=1) > 0).all())
-    ess = _finite(array_stats.ess(llc, method="bulk")) if moved else None
-    ess_tail = _finite(array_stats.ess(llc, method="tail", prob=(0.05, 0.95))) if moved else None
-    # ArviZ asks for two chains; of one the two halves are compared, as splitting does anyway.
-    halves = llc if chains > 1 else llc[:, : draws // 2 * 2].reshape(2, -1)
-    rhat = _finite(array_stats.rhat(halves)) if moved else None
-    mcse = _finite(array_stats.mcse(llc, method="mean")) if moved else None
-    low, high = (None, None) if mcse is None else (mean - CI_WIDTH * mcse, mean + CI_WIDTH * mcse)
+    found = diagnose(llc)
+    bias, distance2 = _mean(trace.excess), _mean(trace.stats.get("distance2"))
+    mean = found.mean - (bias or 0.0) * trace.correct
+    # A chain that never moved has an estimate but no error to report.
+    low, high = (None, None) if found.mcse is None else (mean - CI_WIDTH * found.mcse, mean + CI_WIDTH * found.mcse)
+    measured: dict[str, Any] = {
+        "drift": found.drift,
+        "llc_bias": bias,
+        "below": float(np.mean(llc < 0)),
+        "reach": None if distance2 is None else gamma * distance2 / n_params,
+    }
+    status, reason = _verdict(trace, found, mean, high, common["n_divergent"] / (chains * draws), **measured)
     return Estimate(
         llc_mean=mean,
-        llc_std=std,
-        llc_mcse=mcse,
+        llc_std=float(llc.std(ddof=1)),
+        llc_mcse=found.mcse,
         llc_ci_low=low,
         llc_ci_high=high,
-        ess=ess,
-        ess_tail=ess_tail,
-        rhat=rhat,
+        ess=found.ess,
+        ess_tail=found.ess_tail,
+        rhat=found.rhat,
         **common,
-        status=_status(high, rhat, ess, ess_tail, common["n_divergent"] / (chains * draws)),
+        **measured,
+        status=status,
+        reason=reason,
     )
 
 
-def _status(
-    ci_high: float | None, rhat: float | None, ess: float | None, ess_tail: float | None, divergent: float
-) -> str:
-    mixed = rhat is not None and rhat <= RHAT_MAX
-    enough = ess is not None and ess_tail is not None and min(ess, ess_tail) >= ESS_MIN
-    if not (mixed and enough and divergent <= DIVERGENT_MAX):
-        return "not_converged"
+def _verdict(
+    trace: Trace,
+    found: Diagnosis,
+    mean: float,
+    ci_high: float | None,
+    divergent: float,
+    *,
+    drift: float | None,
+    llc_bias: float | None,
+    below: float,
+    reach: float | None,
+) -> tuple[str, str]:
+    """Return the status and its reason: the first of the table that applies, the gravest first."""
+    against = faults(found)
+    if divergent > limits.DIVERGENT_MAX:
+        against.append(f"{divergent:.1%} of the draws diverged > {limits.DIVERGENT_MAX:.0%}")
+    if trace.ended == "budget":
+        share = "" if found.mcse is None or mean == 0 else f", standard error {found.mcse / abs(mean):.1%} of the LLC"
+        against.append(f"the budget ended first{share}")
+    if against:
+        return "not_converged", "; ".join(against)
+    bias_max = limits.CORRECTED_MAX if trace.correct else limits.BIAS_MAX
+    if llc_bias is not None and llc_bias > bias_max * abs(mean):
+        return "biased", f"step size and batches add about {llc_bias:.3g}, more than {bias_max:.0%}: a smaller step"
     # Only of chains that agree: others may be below zero for having gone nowhere.
-    return "negative" if ci_high is not None and ci_high < 0 else "ok"
+    if ci_high is not None and ci_high < 0:
+        return "negative", "the 95 % interval lies below zero: w* is not a minimum"
+    if below > limits.BELOW_MAX:
+        return "not_minimum", f"{below:.0%} of the draws have a loss below L_n(w*): w* is not a minimum"
+    if reach is not None and reach > limits.REACH_MAX:
+        return "not_local", f"the draws are {reach:.2g} times as far from w* (squared) as γ alone lets them be: raise γ"
+    return "ok", ""
 
 
-def _finite(value: float | np.floating | np.ndarray) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _mean(values: np.ndarray | None) -> float | None:
+    if values is None:
+        return None
+    mean = float(np.mean(values, dtype=np.float64))
+    return mean if np.isfinite(mean) else None

@@ -62,8 +62,11 @@ def canonical(job: Job) -> dict[str, Any]:
     if posterior["beta"] is not None:
         del posterior["beta0"]
     sampler = {name: dict(vars(getattr(job.sampler, name))) for name in job.sampler.names}
-    if "sgld" in sampler:
-        sampler["sgld"]["batch_size"] = min(sampler["sgld"]["batch_size"], data["n_data"])
+    for settings in sampler.values():
+        if settings["draws"] is not None:
+            del settings["budget"]  # of draws that are added by rule
+    if "sgld" in sampler and sampler["sgld"]["batch_size"] >= data["n_data"]:
+        sampler["sgld"] |= {"batch_size": data["n_data"], "control_variates": False}
     posterior["gamma"] += 0.0  # no negative zero
     return {
         "data": data,

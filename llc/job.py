@@ -102,12 +102,19 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         )
         with timings.measure("diagnose"):
             found_llc = estimate(
-                trace, loss_star=found.loss, n=n, beta=beta, gamma=job.posterior.gamma, llc_true=_true_llc(job)
+                trace,
+                loss_star=found.loss,
+                n=n,
+                beta=beta,
+                gamma=job.posterior.gamma,
+                n_params=model.n_params,
+                llc_true=_true_llc(job),
             )
         traces[name], estimates[name] = trace, found_llc
         timings["compile"] = timings.get("compile", 0.0) + trace.time_compile_s
         timings["sample"] = timings.get("sample", 0.0) + trace.time_sample_s
-        log.info("%s: LLC %s ± %s, %s", name, found_llc.llc_mean, found_llc.llc_mcse, found_llc.status)
+        verdict = f"{found_llc.status}{': ' * bool(found_llc.reason)}{found_llc.reason}"
+        log.info("%s: LLC %s ± %s, %s", name, found_llc.llc_mean, found_llc.llc_mcse, verdict)
 
     with timings.measure("write"):
         artifacts.write_traces(folder, traces)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 METRICS = "metrics_summary.csv"
 RUN_INFO = "run_info.json"
-TEXT = ("sampler", "status")  # the columns of metrics_summary.csv that are not numbers
+TEXT = ("sampler", "status", "reason")  # the columns of metrics_summary.csv that are not numbers
 REMEDY = "delete {} and run the sweep again"
 
 Value = str | int | float | None

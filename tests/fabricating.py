@@ -45,5 +45,11 @@ def _estimate(llc_mean: float | None) -> Estimate:
         beta=0.2,
         gamma=1.0,
         llc_true=None,
+        n_dropped=0,
+        drift=0.5 if ok else None,
+        llc_bias=None,
+        below=0.0 if ok else None,
+        reach=0.5 if ok else None,
         status="ok" if ok else "diverged",
+        reason="" if ok else "a chain left the finite numbers",
     )

@@ -15,18 +15,19 @@ from llc.config import SamplerConfig
 from llc.posterior import Batch, Posterior, batch, negative_log_likelihood
 from llc.samplers import hmc, mclmc, sgld
 
+FIXED = {"draws": 100, "chains": 3, "budget": 1e5}
 CHEAP: dict[str, dict[str, Any]] = {
-    "sgld": {"step_size": 1e-3, "batch_size": 2, "warmup": 500, "draws": 100, "thin": 2, "chains": 3},
-    "hmc": {"target_accept": 0.8, "trajectory_length": 1.6, "warmup": 100, "draws": 100, "chains": 3},
-    "nuts": {"target_accept": 0.8, "max_tree_depth": 8, "warmup": 100, "draws": 100, "chains": 3},
-    "mclmc": {"energy_error": 1e-6, "warmup": 200, "draws": 100, "thin": 2, "chains": 3},
-    "gibbs": {"warmup": 10, "draws": 100, "chains": 3},
+    "sgld": {"step_size": 1e-3, "batch_size": 2, "control_variates": False, "warmup": 500, "thin": 2, **FIXED},
+    "hmc": {"target_accept": 0.8, "trajectory_length": 1.6, "warmup": 100, **FIXED},
+    "nuts": {"target_accept": 0.8, "max_tree_depth": 8, "warmup": 100, **FIXED},
+    "mclmc": {"energy_error": 1e-6, "warmup": 200, "thin": 2, **FIXED},
+    "gibbs": {"warmup": 50, **FIXED},
 }
 ACCURATE: dict[str, dict[str, Any]] = {
     "hmc": {**CHEAP["hmc"], "warmup": 500, "draws": 3000, "chains": 4},
     "nuts": {**CHEAP["nuts"], "warmup": 500, "draws": 2000, "chains": 4},
     "mclmc": {**CHEAP["mclmc"], "warmup": 4000, "draws": 2000, "thin": 20, "chains": 4},
-    "gibbs": {"warmup": 0, "draws": 2000, "chains": 4},
+    "gibbs": {**CHEAP["gibbs"], "warmup": 0, "draws": 2000, "chains": 4},
 }
 
 
@@ -132,8 +133,8 @@ def test_minibatch_noise_heats_sgld_as_predicted(batch_size: int) -> None:
     x -= x.mean()
     rows = Batch(jnp.asarray(x, jnp.float32), jnp.zeros((n, 1)), jnp.float32(1))
     posterior = Posterior(noisy_mean_loss, rows, rows, jnp.zeros(1), jnp.float32(a), jnp.float32(gamma))
-    settings = {"step_size": step_size, "warmup": 1000, "draws": 5000, "thin": 50, "chains": 4}
-    trace = sgld.sgld(seeds.key(0, "sgld"), posterior, batch_size=batch_size, **settings)
+    settings = {**CHEAP["sgld"], "step_size": step_size, "warmup": 1000, "draws": 5000, "thin": 50, "chains": 4}
+    trace = sgld.sgld(seeds.key(0, "sgld"), posterior, **{**settings, "batch_size": batch_size})
     llc = a * (trace.loss.astype(np.float64) - 0.5 * np.mean(x**2))
     q, noise = a + gamma, float(np.mean(x**2)) / batch_size
     exact = a / (2 * q * (1 - step_size * q / 4)) * (1 + step_size * a**2 * noise / 4)
@@ -184,7 +185,7 @@ class TestContract:
         def count(event: str, _seconds: float, **_: Any) -> None:
             compiled.extend([event] if "backend_compile" in event else [])
 
-        first = {**CHEAP[name], "draws": 101}
+        first = {**CHEAP[name], "chains": 5}
         changed = {k: 1.1 * v if isinstance(v, float) and v < 0.5 else v for k, v in first.items()}
         changed |= {k: 0.9 for k in first if k == "target_accept"}
         jax.monitoring.register_event_duration_secs_listener(count)
@@ -205,6 +206,8 @@ def test_work_is_counted_in_gradients_of_the_full_loss() -> None:
     steps = 3 * (CHEAP["sgld"]["warmup"] + 100 * CHEAP["sgld"]["thin"])
     trace = sgld.sgld(seeds.key(0, "sgld"), posterior, **{**CHEAP["sgld"], "batch_size": n})
     assert trace.n_grad_evals == steps
+    trace = sgld.sgld(seeds.key(0, "sgld"), posterior, **{**CHEAP["sgld"], "batch_size": 1, "control_variates": True})
+    assert trace.n_grad_evals == steps * 2 / n
     # Two gradients a step of 200 + a third of the mass phase, 38, + 100 × 2; 20 Hessian products.
     assert (
         mclmc.mclmc(seeds.key(0, "mclmc"), posterior, **CHEAP["mclmc"]).n_grad_evals
@@ -214,26 +217,24 @@ def test_work_is_counted_in_gradients_of_the_full_loss() -> None:
     assert hamiltonian.n_grad_evals >= 3 * 200  # at least one a draw, warm-up included
 
 
-@pytest.mark.parametrize(
-    ("run", "arguments", "static"),
-    [
-        (sgld._run, (1e-3,), {"batch": None, "warmup": 1, "thin": 1}),
-        (hmc._run, (0.8, None), {"max_tree_depth": 5, "warmup": 1}),
-        (hmc._run, (0.8, 1.6), {"max_tree_depth": None, "warmup": 1}),
-        (mclmc._run, (1e-6,), {"warmup": 20, "thin": 1}),
-    ],
-    ids=["sgld", "nuts", "hmc", "mclmc"],
-)
-def test_memory_does_not_grow_with_draws_times_parameters(
-    run: Any, arguments: tuple[Any, ...], static: dict[str, int]
-) -> None:
+@pytest.mark.parametrize("name", ["sgld", "nuts", "hmc", "mclmc"])
+def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
     dim, chains = 2000, 2
-    posterior = Quadratic(np.ones(dim), a=10.0, gamma=1.0).posterior()
-    arguments = tuple(jnp.float32(v) if v is not None else None for v in arguments)
+    posterior, key = Quadratic(np.ones(dim), a=10.0, gamma=1.0).posterior(), seeds.key(0, "k")
+    module = {"sgld": sgld, "mclmc": mclmc}.get(name, hmc)
+    hyper, static, more = {
+        "sgld": ((jnp.float32(1e-3),), {"auto": True, "batch": 1}, {"control": True, "thin": 1}),
+        "nuts": ((0.8, None), {"max_tree_depth": 5, "warmup": 1}, {}),
+        "hmc": ((0.8, 1.6), {"max_tree_depth": None, "warmup": 1}, {}),
+        "mclmc": ((1e-6,), {"warmup": 20}, {"thin": 1}),
+    }[name]
+    state = module._start(key, posterior, *hyper, chains=chains, **static)
+    advanced = hyper if module is hmc else ()
+    kept = {} if module is mclmc else static
 
     def peak(draws: int) -> int:
-        compiled = run.lower(seeds.key(0, "k"), posterior, *arguments, draws=draws, chains=chains, **static).compile()
-        sizes = compiled.memory_analysis()
+        lowered = module._advance.lower(key, posterior, state, *advanced, draws=draws, **kept, **more)
+        sizes = lowered.compile().memory_analysis()
         return int(sizes.temp_size_in_bytes + sizes.output_size_in_bytes)
 
     grown = peak(1100) - peak(100)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +13,17 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from llc.posterior import Posterior
-from llc.samplers.trace import Trace, timed
+from llc.samplers.rounds import Clock, collect
+from llc.samplers.trace import Trace
 
 ROUNDING_MAX = 0.1  # ε √(largest curvature) / √γ: a curvature of 0 is then off by 1 % of γ
 
 Layers = list[Float[Array, "_ _"]]  # (d_in, d_out) each, row convention: x @ layer; first one first
 
 
-def gibbs(key: Key[Array, ""], posterior: Posterior, *, warmup: int, draws: int, chains: int) -> Trace:
+def gibbs(
+    key: Key[Array, ""], posterior: Posterior, *, warmup: int, draws: int | None, chains: int, budget: float
+) -> Trace:
     r"""Draw chains of a deep linear network with real targets, all started at w*.
 
     A sweep draws the layers one after the other, first one first, each from its distribution
@@ -61,20 +65,15 @@ def gibbs(key: Key[Array, ""], posterior: Posterior, *, warmup: int, draws: int,
     if posterior.linear_widths is None:
         raise ValueError("gibbs draws from deep linear networks with real targets only: linear_widths is not set")
     with jax.enable_x64(True):
-        loss, compile_s, sample_s = timed(_run, key, posterior, warmup=warmup, draws=draws, chains=chains)
-    n_layers = len(posterior.linear_widths) - 1
-    return Trace(
-        loss=np.asarray(loss),
-        n_grad_evals=float(chains * (warmup + draws) * n_layers),
-        time_compile_s=compile_s,
-        time_sample_s=sample_s,
-    )
+        start = jnp.broadcast_to(posterior.w_star.astype(jnp.float64), (chains, posterior.w_star.size))
+        _, trace = collect(key, posterior, start, _advance, (), Clock(), tuning=warmup, draws=draws, budget=budget)
+    return trace
 
 
-@partial(jax.jit, static_argnames=("warmup", "draws", "chains"))
-def _run(
-    key: Key[Array, ""], posterior: Posterior, *, warmup: int, draws: int, chains: int
-) -> Float[Array, "chains draws"]:
+@partial(jax.jit, static_argnames="draws")
+def _advance(
+    key: Key[Array, ""], posterior: Posterior, state: Float[Array, "chains dim"], *, draws: int
+) -> tuple[Float[Array, "chains dim"], dict[str, Float[Array, "chains draws"]]]:
     widths = posterior.linear_widths
     assert widths is not None  # checked by gibbs
     traced = (*posterior.full, posterior.w_star, posterior.nbeta, posterior.gamma)
@@ -84,7 +83,8 @@ def _run(
     x, y = scale * x, scale * y
     centres = split(w_star, widths)
 
-    def sweep(layers: Layers, key: Key[Array, ""]) -> tuple[Layers, Float[Array, ""]]:
+    def sweep(w: Float[Array, " dim"], key: Key[Array, ""]) -> Any:
+        layers = split(w, widths)
         after = [jnp.eye(y.shape[1])]
         for layer in layers[:0:-1]:
             after.insert(0, layer @ after[0])
@@ -96,12 +96,17 @@ def _run(
             drawn.append(layer)
             hidden, steepest = hidden @ layer, jnp.maximum(steepest, root)
         exact = jnp.finfo(x.dtype).eps * steepest < ROUNDING_MAX * jnp.sqrt(gamma)
-        return drawn, jnp.where(exact, 0.5 * jnp.sum((y - hidden) ** 2) / nbeta, jnp.nan)
+        w = jnp.concatenate([layer.ravel() for layer in drawn])
+        return w, {
+            "loss": jnp.where(exact, 0.5 * jnp.sum((y - hidden) ** 2) / nbeta, jnp.nan),
+            "distance2": jnp.sum((w - w_star) ** 2),
+            "work": jnp.asarray(float(len(widths) - 1)),
+        }
 
-    def chain(key: Key[Array, ""]) -> Float[Array, " draws"]:
-        return jax.lax.scan(sweep, centres, jax.random.split(key, warmup + draws))[1][warmup:]
+    def chain(key: Key[Array, ""], w: Float[Array, " dim"]) -> Any:
+        return jax.lax.scan(sweep, w, jax.random.split(key, draws))
 
-    return jax.vmap(chain)(jax.random.split(key, chains))
+    return jax.vmap(chain)(jax.random.split(key, len(state)), state)
 
 
 def draw_layer(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Key
 from numpyro.infer.hmc import hmc as numpyro_hmc
 
 from llc.posterior import Number, Posterior
-from llc.samplers.trace import Trace, timed
+from llc.samplers.rounds import Clock, collect
+from llc.samplers.trace import Trace
 
 
 def hmc(
@@ -21,8 +24,9 @@ def hmc(
     target_accept: float,
     trajectory_length: float,
     warmup: int,
-    draws: int,
+    draws: int | None,
     chains: int,
+    budget: float,
 ) -> Trace:
     """Draw chains with HMC, step size and diagonal mass adapted per chain.
 
@@ -34,8 +38,9 @@ def hmc(
     Neal (2011), Handbook of Markov Chain Monte Carlo, ch. 5, arXiv 1206.1901.
     """
     return sample(
-        key, posterior, target_accept, trajectory_length, max_tree_depth=None, warmup=warmup, draws=draws, chains=chains
-    )
+        key, posterior, target_accept, trajectory_length,
+        max_tree_depth=None, warmup=warmup, draws=draws, chains=chains, budget=budget,
+    )  # fmt: skip
 
 
 def sample(
@@ -46,34 +51,46 @@ def sample(
     *,
     max_tree_depth: int | None,
     warmup: int,
-    draws: int,
+    draws: int | None,
     chains: int,
+    budget: float,
 ) -> Trace:
     """Draw chains with one of NumPyro's kernels: NUTS if ``trajectory_length`` is None, else HMC."""
-    (stats, n_steps, step_size), compile_s, sample_s = timed(
-        _run,
-        key,
-        posterior,
-        target_accept,
-        trajectory_length,
-        max_tree_depth=max_tree_depth,
-        warmup=warmup,
-        draws=draws,
-        chains=chains,
-    )
-    stats = {name: np.asarray(values) for name, values in stats.items()}
-    return Trace(
-        loss=stats.pop("loss"),
-        n_grad_evals=float(np.asarray(n_steps, dtype=np.float64).sum()),
-        stats=stats,
-        tuned={"step_size": np.asarray(step_size)},
-        time_compile_s=compile_s,
-        time_sample_s=sample_s,
-    )
+    clock = Clock()
+    key_start, key_draws = jax.random.split(key)
+    hyper = (target_accept, trajectory_length)
+    static: dict[str, Any] = {"max_tree_depth": max_tree_depth, "warmup": warmup}
+    start = clock.compile(_start, key_start, posterior, *hyper, chains=chains, **static)
+    state, trace = collect(
+        key_draws, posterior, start(key_start, posterior, *hyper), _advance, hyper, clock,
+        tuning=warmup, draws=draws, budget=budget, **static,
+    )  # fmt: skip
+    return replace(trace, tuned={"step_size": np.asarray(state.adapt_state.step_size)})
 
 
-@partial(jax.jit, static_argnames=("max_tree_depth", "warmup", "draws", "chains"))
-def _run(
+def _kernel(
+    key: Key[Array, ""],
+    posterior: Posterior,
+    target_accept: Number,
+    trajectory_length: Number | None,
+    max_tree_depth: int | None,
+    warmup: int,
+) -> tuple[Any, Any]:
+    """Return NumPyro's kernel, which must have made a state before it can advance one, and that state."""
+    init, kernel = numpyro_hmc(posterior.potential, algo="NUTS" if trajectory_length is None else "HMC")
+    state = init(
+        posterior.w_star,
+        warmup,
+        target_accept_prob=target_accept,
+        trajectory_length=trajectory_length,
+        max_tree_depth=max_tree_depth or 10,
+        rng_key=key,
+    )
+    return kernel, state
+
+
+@partial(jax.jit, static_argnames=("max_tree_depth", "warmup", "chains"))
+def _start(
     key: Key[Array, ""],
     posterior: Posterior,
     target_accept: Number,
@@ -81,36 +98,44 @@ def _run(
     *,
     max_tree_depth: int | None,
     warmup: int,
-    draws: int,
     chains: int,
-) -> tuple[dict[str, Array], Array, Float[Array, " chains"]]:
+) -> Any:
     def chain(key: Key[Array, ""]) -> Any:
-        init, kernel = numpyro_hmc(posterior.potential, algo="NUTS" if trajectory_length is None else "HMC")
-        key_init, key_length = jax.random.split(key)
-        state = init(
-            posterior.w_star,
-            warmup,
-            target_accept_prob=target_accept,
-            trajectory_length=trajectory_length,
-            max_tree_depth=max_tree_depth or 10,
-            rng_key=key_init,
-        )
-        jitter = jax.random.uniform(key_length, (warmup + draws,), state.z.dtype, 0.0, 2.0)
+        return _kernel(key, posterior, target_accept, trajectory_length, max_tree_depth, warmup)[1]
 
-        # Warm-up and draws are one scan, so that the kernel is compiled once and not twice.
+    return jax.vmap(chain)(jax.random.split(key, chains))
+
+
+@partial(jax.jit, static_argnames=("max_tree_depth", "warmup", "draws"))
+def _advance(
+    key: Key[Array, ""],
+    posterior: Posterior,
+    state: Any,
+    target_accept: Number,
+    trajectory_length: Number | None,
+    *,
+    max_tree_depth: int | None,
+    warmup: int,
+    draws: int,
+) -> tuple[Any, dict[str, Array]]:
+    def chain(key: Key[Array, ""], state: Any) -> Any:
+        kernel, _ = _kernel(key, posterior, target_accept, trajectory_length, max_tree_depth, warmup)
+        jitter = jax.random.uniform(key, (draws,), state.z.dtype, 0.0, 2.0)
+
+        # The kernel adapts as long as its state says that it is warming up: one program for both.
         def draw(state: Any, factor: Array) -> Any:
             if trajectory_length is not None:
                 state = state._replace(trajectory_length=trajectory_length * factor)
             state = kernel(state)
             return state, {
                 "loss": posterior.loss_of_potential(state.potential_energy, state.z),
+                "distance2": jnp.sum((state.z - posterior.w_star) ** 2),
                 "acceptance_rate": state.accept_prob,
                 "diverging": state.diverging,
                 "n_steps": state.num_steps,
+                "work": state.num_steps,
             }
 
-        state, stats = jax.lax.scan(draw, state, jitter)
-        kept = {name: values[warmup:] for name, values in stats.items()}
-        return kept, stats["n_steps"], state.adapt_state.step_size
+        return jax.lax.scan(draw, state, jitter)
 
-    return jax.vmap(chain)(jax.random.split(key, chains))
+    return jax.vmap(chain)(jax.random.split(key, len(state.i)), state)

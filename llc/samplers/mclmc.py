@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,8 @@ from blackjax.mcmc.mclmc import build_kernel
 from jaxtyping import Array, Float, Int, Key
 
 from llc.posterior import Number, Params, Posterior
-from llc.samplers.trace import Trace, timed
+from llc.samplers.rounds import Clock, collect
+from llc.samplers.trace import Trace
 
 GRADIENTS_PER_STEP = 2  # of the isokinetic McLachlan integrator
 POWER_ITERATIONS = 20  # each a Hessian-vector product, done once and not per chain
@@ -27,9 +29,10 @@ def mclmc(
     *,
     energy_error: float,
     warmup: int,
-    draws: int,
+    draws: int | None,
     thin: int,
     chains: int,
+    budget: float,
 ) -> Trace:
     """Draw chains of unadjusted MCLMC; step size, L and diagonal mass are tuned per chain.
 
@@ -48,18 +51,17 @@ def mclmc(
     Robnik, De Luca, Silverstein and Seljak (2023), JMLR 24, arXiv 2212.08549; Cabezas et al.
     (2024), BlackJAX, arXiv 2402.10797.
     """
-    stats, compile_s, sample_s = timed(
-        _run, key, posterior, energy_error, warmup=warmup, draws=draws, thin=thin, chains=chains
-    )
-    loss, energy_change, step_size, length = (np.asarray(s) for s in stats)
-    gradients = GRADIENTS_PER_STEP * chains * (_tuning_steps(warmup) + draws * thin)
-    return Trace(
-        loss=loss,
-        n_grad_evals=float(gradients + GRADIENTS_PER_PRODUCT * POWER_ITERATIONS),
-        stats={"energy_change": energy_change},
-        tuned={"step_size": step_size, "momentum_decoherence_length": length},
-        time_compile_s=compile_s,
-        time_sample_s=sample_s,
+    clock = Clock()
+    key_start, key_draws = jax.random.split(key)
+    start = clock.compile(_start, key_start, posterior, energy_error, warmup=warmup, chains=chains)
+    tuning = GRADIENTS_PER_STEP * _tuning_steps(warmup) + GRADIENTS_PER_PRODUCT * POWER_ITERATIONS / chains
+    (_, tuned), trace = collect(
+        key_draws, posterior, start(key_start, posterior, energy_error), _advance, (), clock,
+        tuning=0, draws=draws, budget=budget, start_work=tuning, thin=thin,
+    )  # fmt: skip
+    return replace(
+        trace,
+        tuned={"step_size": np.asarray(tuned.step_size), "momentum_decoherence_length": np.asarray(tuned.L)},
     )
 
 
@@ -89,25 +91,23 @@ def _narrowest_scale(key: Key[Array, ""], posterior: Posterior) -> Float[Array, 
     return jax.lax.rsqrt(jnp.linalg.norm(jax.jvp(gradient, (posterior.w_star,), (v,))[1]))
 
 
-@partial(jax.jit, static_argnames=("warmup", "draws", "thin", "chains"))
-def _run(
-    key: Key[Array, ""], posterior: Posterior, energy_error: Number, *, warmup: int, draws: int, thin: int, chains: int
-) -> tuple[Array, Array, Array, Array]:
+@partial(jax.jit, static_argnames=("warmup", "chains"))
+def _start(key: Key[Array, ""], posterior: Posterior, energy_error: Number, *, warmup: int, chains: int) -> Any:
+    """Return the state and the tuned parameters of each chain."""
+
     def logdensity(w: Array) -> Array:
         return -posterior.potential(w)
-
-    kernel = build_kernel()
 
     key_scale, key_chains = jax.random.split(key)
     width = _narrowest_scale(key_scale, posterior) * jnp.sqrt(posterior.w_star.size)
     start = MCLMCAdaptationState(width, 0.25 * width, jnp.ones_like(posterior.w_star))
 
     def chain(key: Key[Array, ""]) -> Any:
-        key_init, key_tune, key_run = jax.random.split(key, 3)
+        key_init, key_tune = jax.random.split(key)
         state = blackjax.mclmc.init(posterior.w_star, logdensity, key_init)
         # The third phase of the tuning stores every position, draws × parameters: left out.
         state, tuned, _ = blackjax.mclmc_find_L_and_step_size(
-            mclmc_kernel=kernel,
+            mclmc_kernel=build_kernel(),
             num_steps=warmup,
             state=state,
             rng_key=key_tune,
@@ -119,6 +119,22 @@ def _run(
             diagonal_preconditioning=True,
             params=start,
         )
+        return state, tuned
+
+    return jax.vmap(chain)(jax.random.split(key_chains, chains))
+
+
+@partial(jax.jit, static_argnames=("draws", "thin"))
+def _advance(
+    key: Key[Array, ""], posterior: Posterior, state: Any, *, draws: int, thin: int
+) -> tuple[Any, dict[str, Array]]:
+    kernel = build_kernel()
+
+    def logdensity(w: Array) -> Array:
+        return -posterior.potential(w)
+
+    def chain(key: Key[Array, ""], state: Any) -> Any:
+        state, tuned = state
 
         def step(state: Any, key: Key[Array, ""]) -> Any:
             state, info = kernel(key, state, logdensity, tuned.inverse_mass_matrix, tuned.L, tuned.step_size)
@@ -126,9 +142,14 @@ def _run(
 
         def draw(state: Any, key: Key[Array, ""]) -> Any:
             state, change = jax.lax.scan(step, state, jax.random.split(key, thin))
-            return state, (posterior.loss_of_potential(-state.logdensity, state.position), change[-1])
+            return state, {
+                "loss": posterior.loss_of_potential(-state.logdensity, state.position),
+                "distance2": jnp.sum((state.position - posterior.w_star) ** 2),
+                "energy_change": change[-1],
+                "work": jnp.asarray(GRADIENTS_PER_STEP * thin),
+            }
 
-        _, (loss, change) = jax.lax.scan(draw, state, jax.random.split(key_run, draws))
-        return loss, change, tuned.step_size, tuned.L
+        state, stats = jax.lax.scan(draw, state, jax.random.split(key, draws))
+        return (state, tuned), stats
 
-    return jax.vmap(chain)(jax.random.split(key_chains, chains))
+    return jax.vmap(chain)(jax.random.split(key, len(state[1].L)), state)

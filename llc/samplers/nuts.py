@@ -16,8 +16,9 @@ def nuts(
     target_accept: float,
     max_tree_depth: int,
     warmup: int,
-    draws: int,
+    draws: int | None,
     chains: int,
+    budget: float,
 ) -> Trace:
     """Draw chains with the No-U-Turn sampler, step size and diagonal mass adapted per chain.
 
@@ -36,5 +37,6 @@ def nuts(
     the multinomial variant that NumPyro has. Phan et al. (2019), arXiv 1912.11554.
     """
     return sample(
-        key, posterior, target_accept, None, max_tree_depth=max_tree_depth, warmup=warmup, draws=draws, chains=chains
-    )
+        key, posterior, target_accept, None,
+        max_tree_depth=max_tree_depth, warmup=warmup, draws=draws, chains=chains, budget=budget,
+    )  # fmt: skip

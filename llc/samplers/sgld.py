@@ -1,103 +1,224 @@
-"""Stochastic gradient Langevin dynamics (Welling and Teh 2011)."""
+"""Stochastic gradient Langevin dynamics, plain or with a step size that is chosen by itself."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
-from llc.posterior import Posterior
-from llc.samplers.trace import Trace, timed
+from llc.posterior import Params, Posterior, Scalar
+from llc.samplers.rounds import Clock, collect
+from llc.samplers.trace import Trace
+
+STEP_TIMES_CURVATURE = 1.0  # ε q of the steepest direction; the scheme is stable below 4
+HEAT_MAX = 0.02  # share of λ̂ that minibatch noise may add; it is then subtracted
+CURVATURE_ROWS = 1024  # rows, at least, of a Hessian product
+FIRST_PRODUCTS, PRODUCTS = 20, 5  # of the power iteration, at w* and at each round
+GRADIENTS_PER_PRODUCT = 2
+LLC_FLOOR = 0.1  # below it a share of λ̂ is not a sensible tolerance
 
 
 def sgld(
     key: Key[Array, ""],
     posterior: Posterior,
     *,
-    step_size: float,
+    step_size: float | str,
     batch_size: int,
+    control_variates: bool,
     warmup: int,
-    draws: int,
+    draws: int | None,
     thin: int,
     chains: int,
+    budget: float,
 ) -> Trace:
-    r"""Draw chains of plain SGLD, all started at w*.
+    r"""Draw chains of SGLD, all started at w*.
 
-    .. math:: w_{t+1} = w_t - \tfrac{\epsilon}{2}\,\hat\nabla U(w_t) + \sqrt{\epsilon}\,\xi_t
+    .. math:: w_{t+1} = w_t - \tfrac{\epsilon}{2}\,\hat\nabla U(w_t) + \sqrt{\epsilon}\,\zeta_t
 
     with :math:`\hat\nabla U = nβ ∇L_B(w) + γ(w − w^*)`, L_B the mean over a minibatch B drawn
     with replacement. L_n over all the data is recorded at every kept draw.
 
+    With a number as ``step_size`` it is plain SGLD, :math:`\zeta_t = \xi_t` standard normal. On a
+    quadratic U of curvature q its variance is 1/(q(1 − εq/4)) instead of 1/q, and minibatch
+    noise of variance C heats it by 1 + εC/4. Both together add ε E‖∇̂U‖²/8 to nβ L_n, to first
+    order, which is recorded as ``excess`` and left in the estimate.
+
+    With ``auto`` the noise is :math:`\zeta_t = (\xi_t + \xi_{t-1})/2`: on a quadratic the variance
+    is then 1/q at every stable step size, and the error of the step is of second order
+    elsewhere. So ε is as large as 1/q, q the largest curvature of U, which each chain looks up by
+    power iteration when a round begins; it only ever falls. What is left is the heat of the
+    minibatches, ε E‖ν‖²/8 with ν their error of ∇U: measured at each draw from two batches, kept
+    below 2 % of λ̂ by ε, and subtracted from the estimate.
+
     Parameters
     ----------
     step_size
-        ε, in units of w². On a quadratic U of curvature q the variance is 1/(q(1 − εq/4)),
-        not 1/q, and minibatch noise heats it further: the error does not shrink with draws.
+        ε, in units of w², or ``auto``.
     batch_size
         Rows per gradient. With n or more the gradient is exact and no rows are drawn.
-    warmup, thin
-        Steps before the first draw, and steps per draw.
+    control_variates
+        Use ∇L_B(w) − ∇L_B(w*) + ∇L_n(w*) for ∇L_B(w): twice the work, and no noise of the labels
+        near w*.
+    warmup
+        Steps before the first draw, rounded up to whole draws.
+    thin
+        Steps per draw.
 
     References
     ----------
-    Welling and Teh (2011), ICML, eq. 4, with their n/N factor inside nβ∇L_B. Lau et al.
-    (2023), arXiv 2308.12108, for its use in LLC estimation.
+    Welling and Teh (2011), ICML, eq. 4, with their n/N factor inside nβ∇L_B. Leimkuhler and
+    Matthews (2013), Applied Mathematics Research eXpress 2013(1), 34–56, for ζ. Baker, Fearnhead,
+    Fox and Nemeth (2019), Statistics and Computing 29, for control variates at a mode. Lau et al.
+    (2023), arXiv 2308.12108, for SGLD in LLC estimation.
     """
+    auto = step_size == "auto"
     batch = None if batch_size >= posterior.n else batch_size
-    loss, compile_s, sample_s = timed(
-        _run,
-        key,
+    clock = Clock()
+    key_start, key_draws = jax.random.split(key)
+    given = jnp.asarray(0.0 if auto else step_size, posterior.w_star.dtype)
+    static = {"auto": auto, "batch": batch}
+    start = clock.compile(_start, key_start, posterior, given, chains=chains, **static)
+    state, trace = collect(
+        key_draws,
         posterior,
-        jnp.asarray(step_size, posterior.w_star.dtype),
-        batch=batch,
-        warmup=warmup,
+        start(key_start, posterior, given),
+        _advance,
+        (),
+        clock,
+        tuning=-(-warmup // thin),
         draws=draws,
+        budget=budget,
+        start_work=_product_work(posterior, batch, FIRST_PRODUCTS) if auto else 0.0,
         thin=thin,
-        chains=chains,
+        control=control_variates and batch is not None,
+        **static,
     )
-    steps = chains * (warmup + draws * thin)
-    return Trace(
-        loss=np.asarray(loss),
-        n_grad_evals=steps * (1.0 if batch is None else batch / posterior.n),
-        tuned={"step_size": np.full(chains, step_size)},
-        time_compile_s=compile_s,
-        time_sample_s=sample_s,
-    )
+    return replace(trace, correct=auto, tuned={"step_size": np.asarray(state.step_size)})
 
 
-@partial(jax.jit, static_argnames=("batch", "warmup", "draws", "thin", "chains"))
-def _run(
-    key: Key[Array, ""],
-    posterior: Posterior,
-    step_size: Float[Array, ""],
-    *,
-    batch: int | None,
-    warmup: int,
-    draws: int,
-    thin: int,
-    chains: int,
-) -> Float[Array, "chains draws"]:
-    def step(w: Float[Array, " dim"], key: Key[Array, ""]) -> Any:
-        key_rows, key_noise = jax.random.split(key)
-        rows = None if batch is None else jax.random.randint(key_rows, (batch,), 0, posterior.n)
-        noise = jax.random.normal(key_noise, w.shape, w.dtype)
-        return w - 0.5 * step_size * posterior.gradient(w, rows) + jnp.sqrt(step_size) * noise, None
+class State(NamedTuple):
+    """Of one chain."""
 
-    def advance(w: Float[Array, " dim"], key: Key[Array, ""], n_steps: int) -> Float[Array, " dim"]:
-        return jax.lax.scan(step, w, jax.random.split(key, n_steps))[0]
+    w: Params
+    noise: Params  # ξ of the last step
+    steepest: Params  # direction of the largest curvature, as far as it was found
+    step_size: Scalar
+    heat: Scalar  # Σ ‖ν‖² over the draws so far
+    llc: Scalar  # Σ nβ (L_n − L_n(w*)) over them
+    n: Scalar  # how many they are
 
-    def chain(key: Key[Array, ""]) -> Float[Array, " draws"]:
-        key_warmup, key_draws = jax.random.split(key)
 
-        def draw(w: Float[Array, " dim"], key: Key[Array, ""]) -> Any:
-            w = advance(w, key, thin)
-            return w, posterior.loss(w)
+def _product_work(posterior: Posterior, batch: int | None, products: int) -> float:
+    return products * GRADIENTS_PER_PRODUCT * _curvature_rows(posterior, batch) / posterior.n
 
-        w = advance(posterior.w_star, key_warmup, warmup)
-        return jax.lax.scan(draw, w, jax.random.split(key_draws, draws))[1]
+
+def _curvature_rows(posterior: Posterior, batch: int | None) -> int:
+    return min(posterior.n, max(CURVATURE_ROWS, batch or 0))
+
+
+def _curvature(
+    key: Key[Array, ""], posterior: Posterior, w: Params, v: Params, batch: int | None, products: int
+) -> tuple[Scalar, Params]:
+    """Return the largest curvature of U at ``w``, on random rows, and its direction, from ``v``."""
+    m = _curvature_rows(posterior, batch)
+    rows = None if m == posterior.n else jax.random.randint(key, (m,), 0, posterior.n)
+
+    def product(v: Params) -> Params:
+        return jax.jvp(lambda w: posterior.gradient(w, rows), (w,), (v,))[1]
+
+    def iterate(_: Int[Array, ""] | int, pair: tuple[Scalar, Params]) -> tuple[Scalar, Params]:
+        u = product(pair[1])
+        norm = jnp.linalg.norm(u)
+        return norm, u / norm
+
+    return jax.lax.fori_loop(0, products, iterate, (jnp.zeros((), w.dtype), v / jnp.linalg.norm(v)))
+
+
+@partial(jax.jit, static_argnames=("auto", "batch", "chains"))
+def _start(
+    key: Key[Array, ""], posterior: Posterior, step_size: Scalar, *, auto: bool, batch: int | None, chains: int
+) -> State:
+    def chain(key: Key[Array, ""]) -> State:
+        key_noise, key_v, key_rows = jax.random.split(key, 3)
+        w = posterior.w_star
+        noise, v = (jax.random.normal(k, w.shape, w.dtype) for k in (key_noise, key_v))
+        chosen = step_size
+        if auto:
+            q, v = _curvature(key_rows, posterior, w, v, batch, FIRST_PRODUCTS)
+            chosen = STEP_TIMES_CURVATURE / q
+        zero = jnp.zeros((), w.dtype)
+        return State(w, noise, v, chosen, zero, zero, zero)
 
     return jax.vmap(chain)(jax.random.split(key, chains))
+
+
+@partial(jax.jit, static_argnames=("auto", "batch", "control", "draws", "thin"))
+def _advance(
+    key: Key[Array, ""],
+    posterior: Posterior,
+    state: State,
+    *,
+    auto: bool,
+    batch: int | None,
+    control: bool,
+    draws: int,
+    thin: int,
+) -> tuple[State, dict[str, Float[Array, "chains draws"]]]:
+    loss_star = posterior.loss(posterior.w_star)
+    grad_star = posterior.gradient(posterior.w_star) if control else None
+
+    def gradient(w: Params, key: Key[Array, ""]) -> Params:
+        rows = None if batch is None else jax.random.randint(key, (batch,), 0, posterior.n)
+        found = posterior.gradient(w, rows)
+        return found if grad_star is None else found - posterior.gradient(posterior.w_star, rows) + grad_star
+
+    def step_size_of(state: State) -> Scalar:
+        """Return ε for a round: with it minibatches add at most HEAT_MAX of λ̂."""
+        if not auto or batch is None:
+            return state.step_size
+        llc = jnp.maximum(state.llc / jnp.maximum(state.n, 1), LLC_FLOOR)
+        limit = 8 * HEAT_MAX * llc * state.n / state.heat  # inf or NaN before the first draw
+        return jnp.where(limit > 0, jnp.minimum(state.step_size, limit), state.step_size)
+
+    def chain(key: Key[Array, ""], state: State) -> Any:
+        key_rows, key_draws = jax.random.split(key)
+        if auto:
+            q, v = _curvature(key_rows, posterior, state.w, state.steepest, batch, PRODUCTS)
+            falling = jnp.minimum(state.step_size, STEP_TIMES_CURVATURE / q)
+            state = state._replace(steepest=v, step_size=falling)
+        epsilon = step_size_of(state)
+
+        def step(carry: Any, key: Key[Array, ""]) -> Any:
+            w, before, _ = carry
+            key_rows, key_noise = jax.random.split(key)
+            noise = jax.random.normal(key_noise, w.shape, w.dtype)
+            zeta = 0.5 * (noise + before) if auto else noise
+            g = gradient(w, key_rows)
+            return (w - 0.5 * epsilon * g + jnp.sqrt(epsilon) * zeta, noise, jnp.sum(g**2)), None
+
+        def draw(state: State, key: Key[Array, ""]) -> Any:
+            key_steps, *key_pair = jax.random.split(key, 3)
+            carry = (state.w, state.noise, jnp.zeros((), state.w.dtype))
+            (w, noise, squared), _ = jax.lax.scan(step, carry, jax.random.split(key_steps, thin))
+            loss = posterior.loss(w)
+            if auto:
+                one, other = (gradient(w, k) for k in key_pair)
+                squared = 0.5 * jnp.sum((one - other) ** 2)
+            llc = posterior.nbeta * (loss - loss_star)
+            state = state._replace(w=w, noise=noise, heat=state.heat + squared, llc=state.llc + llc, n=state.n + 1)
+            distance2 = jnp.sum((w - posterior.w_star) ** 2)
+            return state, {"loss": loss, "distance2": distance2, "excess": epsilon * squared / 8}
+
+        return jax.lax.scan(draw, state, jax.random.split(key_draws, draws))
+
+    chains = len(state.step_size)
+    state, stats = jax.vmap(chain)(jax.random.split(key, chains), state)
+    per_step = (2 if control else 1) * (1.0 if batch is None else batch / posterior.n)
+    per_draw = per_step * (thin + (2 if auto and batch is not None else 0))
+    per_draw += _product_work(posterior, batch, PRODUCTS) / draws if auto else 0.0
+    return state, {**stats, "work": jnp.full(stats["loss"].shape, per_draw)}

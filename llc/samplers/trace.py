@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Float, Shaped
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What a sampler returns. Warm-up draws are not in it, but count as work."""
+    """What a sampler returns. What was dropped as warm-up is not in it, but counts as work."""
 
     loss: Float[np.ndarray, "chains draws"]  # L_n(w) over all the data, at each kept draw
     n_grad_evals: float  # in gradients of the full loss, all chains, warm-up included
     stats: dict[str, Shaped[np.ndarray, "chains draws"]] = field(default_factory=dict)
     tuned: dict[str, Shaped[np.ndarray, " chains"]] = field(default_factory=dict)
+    # Excess of nβ L_n that the sampler predicts of its step size and batches, and whether the
+    # estimate is to be corrected for it.
+    excess: Float[np.ndarray, "chains draws"] | None = None
+    correct: bool = False
+    ended: str = "draws"  # why: the draws asked for, converged, or budget
+    dropped: int = 0  # draws that the rule for warm-up took from the front
     time_compile_s: float = 0.0
     time_sample_s: float = 0.0
 
 
 # (key, posterior, **settings of sampler.<name>) -> trace; each chain starts at w*.
 Sampler = Callable[..., Trace]
-
-
-def timed(function: Any, *args: Any, **static: Any) -> tuple[Any, float, float]:
-    """Call a jitted function; return its result, and the seconds to compile and to run."""
-    start = time.perf_counter()
-    compiled = function.lower(*args, **static).compile()
-    ready = time.perf_counter()
-    result = jax.block_until_ready(compiled(*args))
-    return result, ready - start, time.perf_counter() - ready

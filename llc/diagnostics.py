@@ -1,0 +1,100 @@
+"""Whether chains have converged: the one table of limits, and what is measured against them."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from arviz_stats.base import array_stats
+from jaxtyping import Float
+
+# R-hat and ESS as Vehtari et al. (2021), Bayesian Analysis 16(2), who ask for R-hat < 1.01 and
+# 100 effective draws a chain with four chains.
+RHAT_MAX = 1.01
+ESS_MIN = 400.0
+DRIFT_MAX = 3.0  # difference of the means of the two halves, in its standard errors
+DIVERGENT_MAX = 0.01  # share of draws; on w1²w2² 5 % of them made `ok` estimates 13 % low
+BIAS_MAX = 0.02  # share of λ̂ that the step size and the batches are predicted to add
+CORRECTED_MAX = 0.1  # the same where it is subtracted: what is left is of second order
+BELOW_MAX = 0.05  # share of draws whose loss is below L_n(w*)
+REACH_MAX = 1.5  # γ‖w − w*‖²/d; what γ alone allows is 1
+MCSE_TARGET = 0.02  # share of λ̂: sampling by rule goes on until the standard error is below it
+
+
+class Diagnosis(NamedTuple):
+    """Of the draws of one quantity. None: a chain never moved, or there are too few draws."""
+
+    mean: float
+    mcse: float | None  # standard error of the mean
+    ess: float | None  # bulk
+    ess_tail: float | None
+    rhat: float | None  # rank-normalised, split
+    drift: float | None  # mean of the second half less that of the first, in standard errors
+
+
+def diagnose(draws: Float[np.ndarray, "chains draws"]) -> Diagnosis:
+    """Return the mean of finite draws, its standard error and how far the chains agree.
+
+    References
+    ----------
+    Vehtari, Gelman, Simpson, Carpenter and Bürkner (2021), Bayesian Analysis 16(2), as ArviZ has
+    them; the drift is the comparison of Geweke (1992) between halves.
+    """
+    chains, n = draws.shape
+    mean = float(draws.mean())
+    if not (np.ptp(draws, axis=1) > 0).all():
+        return Diagnosis(mean, None, None, None, None, None)
+    # ArviZ asks for two chains; of one the two halves are compared, as splitting does anyway.
+    halves = draws if chains > 1 else draws[:, : n // 2 * 2].reshape(2, -1)
+    return Diagnosis(
+        mean=mean,
+        mcse=_finite(array_stats.mcse(draws, method="mean")),
+        ess=_finite(array_stats.ess(draws, method="bulk")),
+        ess_tail=_finite(array_stats.ess(draws, method="tail", prob=(0.05, 0.95))),
+        rhat=_finite(array_stats.rhat(halves)),
+        drift=_drift(draws),
+    )
+
+
+def _drift(draws: Float[np.ndarray, "chains draws"]) -> float | None:
+    half = draws.shape[1] // 2
+    first, second = draws[:, :half], draws[:, -half:]
+    error = math.hypot(*(float(array_stats.mcse(part, method="mean")) for part in (first, second)))
+    return _finite((second.mean() - first.mean()) / error) if error > 0 else None
+
+
+def faults(found: Diagnosis) -> list[str]:
+    """Return what speaks against convergence, each as a text for a person; empty: nothing does."""
+    if found.rhat is None or found.mcse is None or found.ess is None or found.ess_tail is None:
+        return ["a chain did not move"]
+    texts = []
+    if found.rhat > RHAT_MAX:
+        texts.append(f"R-hat {found.rhat:.3f} > {RHAT_MAX}")
+    if min(found.ess, found.ess_tail) < ESS_MIN:
+        texts.append(f"ESS {min(found.ess, found.ess_tail):.0f} < {ESS_MIN:.0f}")
+    if found.drift is not None and abs(found.drift) > DRIFT_MAX:
+        texts.append(f"the halves differ by {abs(found.drift):.1f} > {DRIFT_MAX:.0f} standard errors")
+    return texts
+
+
+def settled(draws: Float[np.ndarray, "chains draws"]) -> int:
+    """Return how many draws to drop from the front, so that what is left does not remember its start.
+
+    The number that minimises the marginal standard error of the mean over chains: dropping a
+    drift shrinks the spread by more than the smaller number of draws costs. At most half.
+
+    References
+    ----------
+    White (1997), Simulation 69(6), 323–334, the rule MSER.
+    """
+    path = draws.mean(axis=0)[::-1]  # from the end
+    kept = np.arange(1, len(path) + 1)
+    mean = np.cumsum(path) / kept
+    spread = np.cumsum(path**2) / kept - mean**2
+    at_least = len(path) - len(path) // 2
+    return len(path) - at_least - int(np.argmin((spread / kept)[at_least - 1 :]))
+
+
+def _finite(value: float | np.floating | np.ndarray) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,122 @@
+"""Runs a sampler in rounds of draws, until there are as many as asked for or it has converged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Key, Shaped
+
+from llc.diagnostics import MCSE_TARGET, diagnose, faults, settled
+from llc.posterior import Posterior
+from llc.samplers.trace import Trace
+
+ROUND = 50  # draws of each chain between two looks; a compiled program is of one round
+LOOK_EVERY = 1.2  # growth of a trace between two looks: each look costs milliseconds
+
+State = Any  # of all chains, with a leading axis of chains
+Stats = dict[str, Shaped[np.ndarray, "chains draws"]]
+
+
+class Clock:
+    """Seconds to compile and to run."""
+
+    def __init__(self) -> None:
+        self.compile_s = self.run_s = 0.0
+
+    def compile(self, function: Any, *args: Any, **static: Any) -> Callable[..., Any]:
+        """Return a jitted function compiled for these arguments; calls of it are timed."""
+        start = time.perf_counter()
+        compiled = function.lower(*args, **static).compile()
+        self.compile_s += time.perf_counter() - start
+
+        def call(*args: Any) -> Any:
+            start = time.perf_counter()
+            result = jax.block_until_ready(compiled(*args))
+            self.run_s += time.perf_counter() - start
+            return result
+
+        return call
+
+
+def collect(
+    key: Key[Array, ""],
+    posterior: Posterior,
+    state: State,
+    advance: Any,
+    hyper: tuple[Any, ...],
+    clock: Clock,
+    *,
+    tuning: int,
+    draws: int | None,
+    budget: float,
+    start_work: float = 0.0,
+    **static: Any,
+) -> tuple[State, Trace]:
+    """Advance chains in rounds; return their last state and the trace.
+
+    Parameters
+    ----------
+    advance
+        Jitted ``(key, posterior, state, *hyper, draws=ROUND, **static) -> (state, stats)``. The
+        stats have ``loss`` and ``work``, the gradients of the full loss that each draw took,
+        and are (chains, draws).
+    tuning
+        Draws at the front that are always dropped.
+    draws
+        So many are kept, and no rule applies. None: draws are added until R-hat, ESS and drift
+        are within their limits and the standard error is below 2 % of λ̂, what still remembers
+        the start is dropped, and the ``budget`` is the end.
+    budget
+        Gradients of the full loss per chain, at most; a round that is begun is finished.
+    start_work
+        Gradients per chain that were spent before.
+    """
+    step = clock.compile(advance, key, posterior, state, *hyper, draws=ROUND, **static)
+    loss_star = float(jax.jit(Posterior.loss)(posterior, posterior.w_star))
+    rounds: list[Stats] = []
+    spent, look, ended = start_work, 2 * ROUND, "draws"
+    while True:
+        state, found = step(jax.random.fold_in(key, len(rounds)), posterior, state, *hyper)
+        rounds.append({name: np.asarray(values) for name, values in found.items()})
+        spent += float(rounds[-1]["work"].sum(axis=1).mean())
+        kept = ROUND * len(rounds) - tuning
+        if not np.isfinite(rounds[-1]["loss"]).all():
+            break  # diverged: more draws change nothing
+        if draws is not None:
+            if kept >= draws:
+                break
+            continue
+        if kept >= look:
+            look = int(LOOK_EVERY * kept)
+            loss = np.concatenate([r["loss"] for r in rounds], axis=1)[:, tuning:].astype(np.float64)
+            if _converged(float(posterior.nbeta) * (loss - loss_star)):
+                ended = "converged"
+                break
+        if spent >= budget:
+            ended = "budget"
+            break
+    stats = {name: np.concatenate([r[name] for r in rounds], axis=1) for name in rounds[0]}
+    work = float(stats.pop("work").sum(dtype=np.float64)) + start_work * len(stats["loss"])
+    stats = {name: values[:, min(tuning, values.shape[1] - 1) :][:, :draws] for name, values in stats.items()}
+    dropped = settled(stats["loss"].astype(np.float64)) if draws is None and np.isfinite(stats["loss"]).all() else 0
+    stats = {name: values[:, dropped:] for name, values in stats.items()}
+    trace = Trace(
+        loss=stats.pop("loss"),
+        n_grad_evals=work,
+        excess=stats.pop("excess", None),
+        stats=stats,
+        ended=ended,
+        dropped=dropped,
+        time_compile_s=clock.compile_s,
+        time_sample_s=clock.run_s,
+    )
+    return state, trace
+
+
+def _converged(llc: Float[np.ndarray, "chains draws"]) -> bool:
+    found = diagnose(llc[:, settled(llc) :])
+    return not faults(found) and found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
