@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from llc import npz
 from llc.config import DATA, MODELS, ConfigError, Job, nearest, require, require_choice
 from llc.ids import ids
-from llc.widths import count_params
+from llc.widths import count_params, draw_widths
 
 SECTIONS = ("data", "model", "training", "posterior", "sampler")
 GROUPS = (*SECTIONS, "sweep")
@@ -135,7 +135,10 @@ def _complete(job: Job, cwd: Path) -> Job:
             model.d_in, model.d_out = dims
         if model.widths is not None:
             model.target_params = count_params([model.d_in, *model.widths, model.d_out], bias=True)
-    else:
+    elif model.kind == "dln":
+        if model.widths is None:
+            model.widths = draw_widths(model, job.seed)
+            model.check_widths()
         ends = (model.widths[0], model.widths[-1])
         require(
             dims in (None, ends),
@@ -144,6 +147,19 @@ def _complete(job: Job, cwd: Path) -> Job:
             f"from {dims} as data.kind={data.kind} has" if dims else "",
         )
         model.target_params = count_params(model.widths, bias=False)
+    else:
+        classes = data.kind == "digits" or (data.kind == "npz" and data.classes)
+        fits = dims is None or (not classes and dims[1] == 1 and (model.kind == "quadratic" or dims[0] == 1))
+        require(
+            fits,
+            "model.kind",
+            model.kind,
+            f"another with data.kind={data.kind}: it fits one real output"
+            + (" of one input" if model.kind == "crossing" else ""),
+        )
+        if model.kind == "quadratic":
+            model.d_in = dims[0] if dims else model.d_in
+        model.target_params = 2 if model.kind == "crossing" else model.d_in
     has_teacher = data.kind == "teacher"
     require(
         has_teacher or job.training.w_star == "trained", "training.w_star", "teacher", f"trained with {data.kind} data"
