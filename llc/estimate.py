@@ -40,12 +40,20 @@ class Estimate:
     loss_star: float  # L_n(w*)
     beta: float
     gamma: float
-    llc_true: float | None
+    llc_true: float | None  # λ at w*, where it is known
+    llc_exact: float | None  # what llc_mean is expected to be at this n, β and γ, where it is known
     status: str  # ok, not_converged, negative, diverged
 
 
 def estimate(
-    trace: Trace, *, loss_star: float, n: int, beta: float, gamma: float, llc_true: float | None = None
+    trace: Trace,
+    *,
+    loss_star: float,
+    n: int,
+    beta: float,
+    gamma: float,
+    llc_true: float | None = None,
+    llc_exact: float | None = None,
 ) -> Estimate:
     """Return the estimate of one sampler.
 
@@ -57,6 +65,8 @@ def estimate(
         L_n(w*), over all the data, in float64.
     n, beta
         Number of data and inverse temperature that the trace was drawn with.
+    llc_true, llc_exact
+        What is known of it, see ``llc.known``.
 
     References
     ----------
@@ -78,6 +88,7 @@ def estimate(
         "beta": beta,
         "gamma": gamma,
         "llc_true": llc_true,
+        "llc_exact": llc_exact,
     }
     llc = n * beta * (trace.loss.astype(np.float64) - loss_star)
     if not np.isfinite(llc).all():

@@ -45,5 +45,6 @@ def _estimate(llc_mean: float | None) -> Estimate:
         beta=0.2,
         gamma=1.0,
         llc_true=None,
+        llc_exact=None,
         status="ok" if ok else "diverged",
     )
