@@ -119,7 +119,7 @@ def _complete(job: Job, cwd: Path) -> Job:
         section = getattr(job, group)
         kind = next(name for name, schema in kinds.items() if type(section) is schema)
         require(section.kind == kind, f"{group}.kind", section.kind, f"{kind} here; choose a preset with {group}=…")
-    data, model = job.data, job.model
+    data = job.data
     dims = {"digits": DIGITS_DIMS}.get(data.kind)  # of the data; a teacher's are the model's
     if data.kind == "npz":
         data.path = str(cwd / data.path)
@@ -130,36 +130,7 @@ def _complete(job: Job, cwd: Path) -> Job:
         require(not changed, "data.sha256", data.sha256, f"the digest of {data.path}, which is {file.sha256}")
         data.sha256, data.classes = file.sha256, file.classes
         dims = (file.d_in, file.d_out)
-    if model.kind == "mlp":
-        if dims is not None:
-            model.d_in, model.d_out = dims
-        if model.widths is not None:
-            model.target_params = count_params([model.d_in, *model.widths, model.d_out], bias=True)
-    elif model.kind == "dln":
-        if model.widths is None:
-            model.widths = draw_widths(model, job.seed)
-            model.check_widths()
-        ends = (model.widths[0], model.widths[-1])
-        require(
-            dims in (None, ends),
-            "model.widths",
-            model.widths,
-            f"from {dims} as data.kind={data.kind} has" if dims else "",
-        )
-        model.target_params = count_params(model.widths, bias=False)
-    else:
-        classes = data.kind == "digits" or (data.kind == "npz" and data.classes)
-        fits = dims is None or (not classes and dims[1] == 1 and (model.kind == "quadratic" or dims[0] == 1))
-        require(
-            fits,
-            "model.kind",
-            model.kind,
-            f"another with data.kind={data.kind}: it fits one real output"
-            + (" of one input" if model.kind == "crossing" else ""),
-        )
-        if model.kind == "quadratic":
-            model.d_in = dims[0] if dims else model.d_in
-        model.target_params = 2 if model.kind == "crossing" else model.d_in
+    _complete_model(job.model, data, dims, job.seed)
     has_teacher = data.kind == "teacher"
     require(
         has_teacher or job.training.w_star == "trained", "training.w_star", "teacher", f"trained with {data.kind} data"
@@ -167,6 +138,31 @@ def _complete(job: Job, cwd: Path) -> Job:
     if job.target is not None:
         job.target = str(cwd / job.target)
     return job
+
+
+def _complete_model(model: Any, data: Any, dims: tuple[int, int] | None, seed: int) -> None:
+    """Fill in the model's sizes; ``dims`` are the inputs and outputs of data that bring their own."""
+    if model.kind == "mlp":
+        if dims is not None:
+            model.d_in, model.d_out = dims
+        if model.widths is not None:
+            model.target_params = count_params([model.d_in, *model.widths, model.d_out], bias=True)
+    elif model.kind == "dln":
+        if model.widths is None:
+            model.widths = draw_widths(model, seed)
+            model.check_widths()
+        fits = dims in (None, (model.widths[0], model.widths[-1]))
+        require(fits, "model.widths", model.widths, f"from {dims} as data.kind={data.kind} has")
+        model.target_params = count_params(model.widths, bias=False)
+    else:
+        inputs, outputs = dims or (None, 1)
+        classes = data.kind == "digits" or (data.kind == "npz" and data.classes)
+        fits = not classes and outputs == 1 and (model.kind == "quadratic" or inputs in (None, 1))
+        what = "one real output" + (" of one input" if model.kind == "crossing" else "")
+        require(fits, "model.kind", model.kind, f"another with data.kind={data.kind}: it fits {what}")
+        if model.kind == "quadratic":
+            model.d_in = inputs or model.d_in
+        model.target_params = model.d_in if model.kind == "quadratic" else 2
 
 
 def known_keys() -> set[str]:

@@ -357,7 +357,7 @@ def test_planning_and_summarising_import_no_jax() -> None:
     code = (
         "import sys; from pathlib import Path; from llc import summary, sweep;"
         f"sweep.load('digits', Path({str(CONF)!r}), Path.cwd());"
-        "print(sorted({'jax', 'numpyro', 'blackjax', 'arviz', 'matplotlib'} & set(sys.modules)))"
+        "print(sorted({'jax', 'numpyro', 'blackjax', 'scipy', 'arviz', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
