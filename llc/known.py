@@ -27,7 +27,8 @@ def answers(job: Job, problem: Problem, target: Target, nbeta: float) -> Known:
 
     λ is known at a minimum of L_n alone. The teacher's own weights are one if its labels have no
     noise: else λ̂ there is lower by a term of the order of λ / log n. With fewer rows than inputs
-    the data do not see all directions.
+    the data do not see all directions. The λ of a point is also not that of its basin, which is
+    what λ̂ tends to where γ is too small to keep the posterior at the point.
     """
     model, gamma = job.model, job.posterior.gamma
     regression = model.kind == "quadratic" or (model.kind == "dln" and len(model.widths) == 2)
