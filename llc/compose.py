@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from llc import npz
 from llc.config import DATA, MODELS, ConfigError, Job, nearest, require, require_choice
 from llc.ids import ids
-from llc.widths import count_params
+from llc.widths import count_params, draw_widths
 
 SECTIONS = ("data", "model", "training", "posterior", "sampler")
 GROUPS = (*SECTIONS, "sweep")
@@ -119,7 +119,7 @@ def _complete(job: Job, cwd: Path) -> Job:
         section = getattr(job, group)
         kind = next(name for name, schema in kinds.items() if type(section) is schema)
         require(section.kind == kind, f"{group}.kind", section.kind, f"{kind} here; choose a preset with {group}=…")
-    data, model = job.data, job.model
+    data = job.data
     dims = {"digits": DIGITS_DIMS}.get(data.kind)  # of the data; a teacher's are the model's
     if data.kind == "npz":
         data.path = str(cwd / data.path)
@@ -130,20 +130,7 @@ def _complete(job: Job, cwd: Path) -> Job:
         require(not changed, "data.sha256", data.sha256, f"the digest of {data.path}, which is {file.sha256}")
         data.sha256, data.classes = file.sha256, file.classes
         dims = (file.d_in, file.d_out)
-    if model.kind == "mlp":
-        if dims is not None:
-            model.d_in, model.d_out = dims
-        if model.widths is not None:
-            model.target_params = count_params([model.d_in, *model.widths, model.d_out], bias=True)
-    else:
-        ends = (model.widths[0], model.widths[-1])
-        require(
-            dims in (None, ends),
-            "model.widths",
-            model.widths,
-            f"from {dims} as data.kind={data.kind} has" if dims else "",
-        )
-        model.target_params = count_params(model.widths, bias=False)
+    _complete_model(job.model, data, dims, job.seed)
     has_teacher = data.kind == "teacher"
     require(
         has_teacher or job.training.w_star == "trained", "training.w_star", "teacher", f"trained with {data.kind} data"
@@ -165,6 +152,31 @@ def _check_gibbs(job: Job) -> None:
     require(problem is None, "sampler.names", job.sampler.names, must)
     gamma = job.posterior.gamma
     require(gamma > 0, "posterior.gamma", gamma, "above 0 with gibbs: only γ holds directions that change no loss")
+
+
+def _complete_model(model: Any, data: Any, dims: tuple[int, int] | None, seed: int) -> None:
+    """Fill in the model's sizes; ``dims`` are the inputs and outputs of data that bring their own."""
+    if model.kind == "mlp":
+        if dims is not None:
+            model.d_in, model.d_out = dims
+        if model.widths is not None:
+            model.target_params = count_params([model.d_in, *model.widths, model.d_out], bias=True)
+    elif model.kind == "dln":
+        if model.widths is None:
+            model.widths = draw_widths(model, seed)
+            model.check_widths()
+        fits = dims in (None, (model.widths[0], model.widths[-1]))
+        require(fits, "model.widths", model.widths, f"from {dims} as data.kind={data.kind} has")
+        model.target_params = count_params(model.widths, bias=False)
+    else:
+        inputs, outputs = dims or (None, 1)
+        classes = data.kind == "digits" or (data.kind == "npz" and data.classes)
+        fits = not classes and outputs == 1 and (model.kind == "quadratic" or inputs in (None, 1))
+        what = "one real output" + (" of one input" if model.kind == "crossing" else "")
+        require(fits, "model.kind", model.kind, f"another with data.kind={data.kind}: it fits {what}")
+        if model.kind == "quadratic":
+            model.d_in = inputs or model.d_in
+        model.target_params = model.d_in if model.kind == "quadratic" else 2
 
 
 def known_keys() -> set[str]:

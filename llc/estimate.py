@@ -36,7 +36,8 @@ class Estimate:
     loss_star: float  # L_n(w*)
     beta: float
     gamma: float
-    llc_true: float | None
+    llc_true: float | None  # λ at w*, where it is known
+    llc_exact: float | None  # what llc_mean is expected to be at this n, β and γ, where it is known
     n_dropped: int  # draws per chain that the rule for warm-up took from the front
     drift: float | None  # from the first half to the second, in standard errors
     llc_bias: float | None  # excess that the sampler predicts; llc_mean is without it if step_size is auto
@@ -55,6 +56,7 @@ def estimate(
     gamma: float,
     n_params: int,
     llc_true: float | None = None,
+    llc_exact: float | None = None,
 ) -> Estimate:
     """Return the estimate of one sampler.
 
@@ -68,6 +70,8 @@ def estimate(
         Number of data and inverse temperature that the trace was drawn with.
     n_params
         Number of parameters d.
+    llc_true, llc_exact
+        What is known of it, see ``llc.known``.
 
     References
     ----------
@@ -87,6 +91,7 @@ def estimate(
         "beta": beta,
         "gamma": gamma,
         "llc_true": llc_true,
+        "llc_exact": llc_exact,
         "n_dropped": trace.dropped,
     }
     if not np.isfinite(llc).all():

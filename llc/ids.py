@@ -49,8 +49,15 @@ def canonical(job: Job) -> dict[str, Any]:
         model["widths"] = hidden_widths(job.model)
         del model["depth"]
     del model["target_params"]
+    if model["kind"] == "dln":
+        del model["layers"], model["width"]  # the widths stand for them
+        if model["teacher"] == "reduced":
+            del model["rank"]
+        else:  # as it was before there was a choice
+            del model["teacher"]
     if job.data.kind != "teacher":
         model.pop("rank", None)
+        model.pop("teacher", None)
     if training["batch_size"] is not None and training["batch_size"] >= data["n_data"]:
         training["batch_size"] = None
     if training["optimizer"] != "sgd":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
-from llc import artifacts, code, locks, seeds, target, truth
+from llc import artifacts, code, known, locks, seeds, target
 from llc.config import Job
 from llc.ids import run_id, target_id
 from llc.posterior import Posterior, batch, inverse_temperature, sufficient_rows
@@ -94,6 +94,8 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         gamma=jnp.asarray(job.posterior.gamma, job.precision),
         linear_widths=model.widths if quadratic else None,
     )
+    with timings.measure("diagnose"):
+        answers = known.answers(job, problem, found, n * beta)
     traces: dict[str, Trace] = {}
     estimates: dict[str, Estimate] = {}
     for name in sorted(job.sampler.names):
@@ -108,7 +110,7 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
                 beta=beta,
                 gamma=job.posterior.gamma,
                 n_params=model.n_params,
-                llc_true=_true_llc(job),
+                **answers._asdict(),
             )
         traces[name], estimates[name] = trace, found_llc
         timings["compile"] = timings.get("compile", 0.0) + trace.time_compile_s
@@ -131,16 +133,3 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         timings_s=timings,
         code=made_with,
     )
-
-
-def _true_llc(job: Job) -> float | None:
-    """Return λ where it is known: at a deep linear teacher's own weights, if they are the minimum of L_n.
-
-    With noise in the labels they are not: λ̂ there is lower by a term of the order of λ / log n.
-    With fewer rows than inputs the data do not see all directions.
-    """
-    if job.model.kind != "dln" or job.training.w_star != "teacher":
-        return None
-    if job.data.noise == "none" and job.data.n_data >= job.model.widths[0]:
-        return truth.deep_linear(job.model.widths, job.model.rank).value
-    return None

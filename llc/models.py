@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from llc.config import DlnModel, MlpModel
+from llc import teachers
+from llc.config import CrossingModel, DlnModel, MlpModel, QuadraticModel
 from llc.widths import count_params, hidden_widths
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -33,9 +34,13 @@ class Model(NamedTuple):
     linear: bool  # whether apply(w, x) is linear in x
 
 
-def build(config: MlpModel | DlnModel) -> Model:
+def build(config: MlpModel | DlnModel | QuadraticModel | CrossingModel) -> Model:
     """Return the model that a parsed configuration describes."""
-    return _mlp(config) if isinstance(config, MlpModel) else _dln(config)
+    if isinstance(config, MlpModel):
+        return _mlp(config)
+    if isinstance(config, DlnModel):
+        return _dln(config)
+    return _quadratic(config) if isinstance(config, QuadraticModel) else _crossing(config)
 
 
 def _mlp(config: MlpModel) -> Model:
@@ -66,6 +71,7 @@ def _mlp(config: MlpModel) -> Model:
 
 
 def _dln(config: DlnModel) -> Model:
+    assert config.widths is not None  # parsed: filled in
     widths = tuple(config.widths)
 
     def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
@@ -82,20 +88,38 @@ def _dln(config: DlnModel) -> Model:
         return jnp.concatenate(layers)
 
     def teach(rng: np.random.Generator) -> Float[np.ndarray, " dim"]:
-        """Draw aligned layers: each maps an r-dimensional subspace onto the next layer's.
-
-        Every layer and the product then have rank exactly r, where the local learning
-        coefficient is the known global one. Singular values are U(0.5, 1.5), away from zero.
-        """
-        r = config.rank
-        bases = [np.linalg.qr(rng.normal(size=(d, d)))[0][:, :r] for d in widths]
-        layers = [
-            (a * rng.uniform(0.5, 1.5, size=r)) @ b.T
-            for a, b in pairwise(bases)  # (d_in, d_out)
-        ]
-        return np.concatenate([layer.ravel() for layer in layers])
+        if config.teacher == "reduced":
+            return teachers.reduced(rng, widths)
+        return teachers.aligned(rng, widths, config.rank)
 
     return Model(widths, count_params(widths, bias=False), init, apply, teach, linear=True)
+
+
+def _quadratic(config: QuadraticModel) -> Model:
+    d_in = config.d_in
+
+    def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
+        return x @ w[:, None]
+
+    def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
+        return jax.random.normal(key, (d_in,)) / np.sqrt(d_in)
+
+    def teach(rng: np.random.Generator) -> Float[np.ndarray, " dim"]:
+        return rng.normal(size=d_in) / np.sqrt(d_in) if config.teacher == "random" else np.zeros(d_in)
+
+    return Model((d_in, 1), d_in, init, apply, teach, linear=True)
+
+
+def _crossing(config: CrossingModel) -> Model:
+    a, b = config.exponents
+
+    def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
+        return x * w[0] ** a * w[1] ** b
+
+    def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
+        return jax.random.normal(key, (2,))
+
+    return Model((1, 1), 2, init, apply, lambda rng: np.zeros(2), linear=True)
 
 
 def _layers(w: Float[Array, " dim"], widths: Sequence[int], *, bias: bool) -> list[Float[Array, "rows d_out"]]:

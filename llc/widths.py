@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from llc.config import MlpModel
+from llc import seeds
+from llc.config import DlnModel, MlpModel
 
 
 def count_params(widths: Sequence[int], bias: bool) -> int:
@@ -26,6 +27,16 @@ def hidden_widths(model: MlpModel) -> list[int]:
         return list(model.widths)
     assert model.target_params is not None  # parsed: one of the two is given
     return [solve_hidden_width(model.d_in, model.d_out, model.depth, model.target_params)] * model.depth
+
+
+def draw_widths(model: DlnModel, seed: int) -> list[int]:
+    """Return widths d_0 … d_L drawn uniformly, and their number too; upper ends are excluded."""
+    assert model.layers is not None
+    assert model.width is not None  # parsed: both are given where the widths are not
+    rng = seeds.rng(seed, "widths")
+    (least, most), (narrowest, widest) = model.layers, model.width
+    n_widths = int(rng.integers(least, most)) + 1
+    return [int(width) for width in rng.integers(narrowest, widest, size=n_widths)]
 
 
 @lru_cache

@@ -45,6 +45,7 @@ def _estimate(llc_mean: float | None) -> Estimate:
         beta=0.2,
         gamma=1.0,
         llc_true=None,
+        llc_exact=None,
         n_dropped=0,
         drift=0.5 if ok else None,
         llc_bias=None,

@@ -1,5 +1,6 @@
 """From the command line and from saved files to a checked Job."""
 
+import itertools
 import os
 import sys
 from dataclasses import replace
@@ -159,6 +160,9 @@ def test_a_mistyped_key_beside_a_saved_configuration_is_refused(hydra_folder: Pa
         "model=base data=base",
         "data=digits model.widths=[4,5]",
         "data=linear model=dln training=truth precision=float64",
+        "model=dln_1k seed=3",
+        "model=quadratic",
+        "model=crossing model.exponents=[2,3]",
         "data.noise=none",
         "data.noise=student_t data.sigma=0.5",
         "training.batch_size=null posterior.beta=1e-7",
@@ -273,6 +277,44 @@ def test_a_deep_linear_network_of_other_dimensions_than_the_data_is_refused() ->
 
 def test_a_deep_linear_network_of_the_datas_dimensions_is_taken() -> None:
     assert job("model=dln", "data=digits", "model.widths=[64,5,10]").model.widths == [64, 5, 10]
+
+
+@pytest.mark.parametrize(("preset", "layers", "width"), [("dln_1k", (2, 5), (5, 50)), ("dln_10k", (2, 10), (5, 100))])
+def test_widths_are_drawn_by_the_seed_within_their_ends(
+    preset: str, layers: tuple[int, int], width: tuple[int, int]
+) -> None:
+    drawn = [job(f"model={preset}", f"seed={seed}").model for seed in range(60)]
+    assert {len(model.widths) - 1 for model in drawn} == set(range(*layers))
+    assert all(width[0] <= w < width[1] for model in drawn for w in model.widths)
+    assert all(model.target_params == sum(a * b for a, b in itertools.pairwise(model.widths)) > 0 for model in drawn)
+    assert job(f"model={preset}", "seed=3").model == drawn[3] != drawn[4]
+
+
+def test_widths_that_are_given_are_not_drawn() -> None:
+    assert job("model=dln_1k", "model.widths=[3,2,4]").model.widths == [3, 2, 4]
+
+
+def test_a_rank_that_the_drawn_widths_do_not_have_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"model\.rank=5: must be in 0 … min\(widths\)=4"):
+        job("model=dln", "model.widths=null", "model.layers=[2,3]", "model.width=[4,5]")
+
+
+def test_linear_regression_takes_the_inputs_of_a_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "my.npz", x=np.ones((5, 7)), y=np.ones(5))
+    model = job("data=npz", f"data.path={tmp_path}/my.npz", "model=quadratic").model
+    assert (model.d_in, model.target_params) == (7, 7)
+
+
+@pytest.mark.parametrize("model", ["quadratic", "crossing"])
+def test_models_of_one_output_refuse_classes(model: str) -> None:
+    with pytest.raises(ConfigError, match=rf"model\.kind='{model}': must be another with data\.kind=digits"):
+        job(f"model={model}", "data=digits")
+
+
+def test_a_crossing_refuses_more_than_one_input(tmp_path: Path) -> None:
+    np.savez(tmp_path / "my.npz", x=np.ones((5, 2)), y=np.ones(5))
+    with pytest.raises(ConfigError, match=r"model\.kind='crossing': .* one real output of one input"):
+        job("data=npz", f"data.path={tmp_path}/my.npz", "model=crossing")
 
 
 def test_weights_of_a_teacher_need_a_teacher() -> None:

@@ -41,6 +41,14 @@ REFUSED = [
     "model=dln model.widths=[20, 0, 20]",
     "model=dln model.rank=21",
     "model=dln model.rank=-1",
+    "model=dln_1k model.layers=[5,2]",
+    "model=dln_1k model.layers=[0,2]",
+    "model=dln_1k model.width=[5]",
+    "model=dln_1k model.width=[5,5]",
+    "model=quadratic model.d_in=0",
+    "model=crossing model.exponents=[1]",
+    "model=crossing model.exponents=[0,1]",
+    "model=crossing model.exponents=[1,11]",
     "training.learning_rate=0.0",
     "training.momentum=1.0",
     "training.momentum=-0.1",
@@ -110,11 +118,19 @@ def test_a_network_needs_a_size_or_widths() -> None:
         ("sampler.names=[nutz]", "nuts"),
         ("precision=float46", "float64"),
         ("stage=targets", "target"),
+        ("model=dln model.teacher=alined", "aligned"),
+        ("model=quadratic model.teacher=zeros", "zero"),
     ],
 )
 def test_a_mistyped_choice_is_answered_with_the_nearest(override: str, suggestion: str) -> None:
     with pytest.raises(ConfigError, match=rf"must be one of .*\(did you mean {suggestion}\?\)"):
-        job(override)
+        job(*override.split())
+
+
+@pytest.mark.parametrize("missing", ["layers", "width"])
+def test_no_widths_and_no_ends_to_draw_them_between_are_refused(missing: str) -> None:
+    with pytest.raises(ConfigError, match=rf"model\.{missing}=None: must be \[lo, hi\] .* where model\.widths is null"):
+        job("model=dln_1k", f"model.{missing}=null")
 
 
 def test_nothing_is_suggested_for_a_word_unlike_all_choices() -> None:

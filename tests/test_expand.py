@@ -62,6 +62,10 @@ def one(conf: Path, text: str) -> SweepJob:
         "++seed=4",
         "model.widths=[8,8] & precision=float64 & threads=2",
         "training.grad_tol=0 & data.n_data=60",
+        "model=dln_1k & seed=5",
+        "model=dln_1k & model.width=[6,9] & model.layers=[3,4]",
+        "model=quadratic & model.d_in=4",
+        "model=crossing & model.exponents=[1,3]",
     ],
 )
 def test_a_job_is_the_one_that_hydra_composes(conf: Path, text: str) -> None:

@@ -55,6 +55,11 @@ def test_ids_are_twelve_hex_digits(seed: int) -> None:
     assert set(ids) <= set("0123456789abcdef")
 
 
+def test_the_ids_of_deep_linear_networks_are_those_from_before_there_were_other_teachers() -> None:
+    assert id_of("model=dln", "data=linear", "training=truth") == "cabdf432aa74"
+    assert id_of("model=dln", "data=digits", "model.widths=[64,10]") == "fa25660ec5b2"
+
+
 # --------------------------------------------------------------------------------- the same job
 
 
@@ -155,6 +160,12 @@ def test_settings_of_samplers_that_do_not_run_do_not_matter(draws: int, chains: 
         ("model=dln", "model.target_params=7"),
         ("data=digits model=dln model.widths=[64,10]", "model.rank=1"),
         ("data=digits", "model.d_in=5 model.d_out=5"),
+        ("model=dln", "model.layers=[2,3] model.width=[4,5]"),
+        ("model=dln", "model.teacher=aligned"),
+        ("model=dln_1k", "model.rank=99"),
+        ("data=digits model=dln model.widths=[64,10]", "model.teacher=reduced"),
+        ("model=quadratic", "model.target_params=7"),
+        ("model=crossing", "model.target_params=7"),
         ("training=truth", "training.steps=7 training.learning_rate=0.5 training.batch_size=3"),
         ("posterior.beta=0.2", "posterior.beta0=7"),
         ("posterior.gamma=0", "posterior.gamma=-0.0"),
@@ -183,6 +194,22 @@ def test_a_relative_path_is_the_same_job_as_the_absolute_one(tmp_path: Path) -> 
     assert run_id(job("data=npz", "data.path=a.npz", cwd=tmp_path)) == id_of("data=npz", absolute)
 
 
+@pytest.mark.parametrize("seed", [0, 7])
+def test_widths_that_are_drawn_and_the_same_widths_written_out_are_one_job(seed: int) -> None:
+    drawn = job("model=dln_1k", f"seed={seed}")
+    written = job("model=dln", "model.teacher=reduced", f"model.widths={drawn.model.widths}", f"seed={seed}")
+    assert run_id(drawn) == run_id(written)
+    assert target_id(drawn) == target_id(written)
+
+
+def test_a_saved_linear_regression_takes_the_inputs_of_its_file(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz", np.ones((5, 2)), np.ones(5))
+    assert id_of("data=npz", path, "model=quadratic", "model.d_in=7") == id_of("data=npz", path, "model=quadratic")
+    assert id_of("data=npz", path, "model=quadratic", "model.teacher=zero") == id_of(
+        "data=npz", path, "model=quadratic"
+    )
+
+
 # -------------------------------------------------------------------------------- another job
 
 # A change of each key that the numbers depend on, after what must hold for it to be read.
@@ -206,6 +233,16 @@ CHANGES = [
     ("", "model=dln"),
     ("model=dln", "model.widths=[20,10,20]"),
     ("model=dln", "model.rank=4"),
+    ("model=dln", "model.teacher=reduced"),
+    ("model=dln_1k", "model.layers=[5,6]"),
+    ("model=dln_1k", "model.width=[60,70]"),
+    ("model=dln_1k", "seed=1"),
+    ("", "model=quadratic"),
+    ("model=quadratic", "model.d_in=4"),
+    ("model=quadratic", "model.teacher=zero"),
+    ("", "model=crossing"),
+    ("model=crossing", "model.exponents=[1,2]"),
+    ("model=crossing model.exponents=[1,2]", "model.exponents=[2,1]"),
     ("", "training.w_star=teacher"),
     ("", "training.optimizer=adamw"),
     ("", "training.optimizer=sgd"),

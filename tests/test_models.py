@@ -1,12 +1,14 @@
 """Networks as functions of one flat vector."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from llc import models, seeds
-from llc.config import DlnModel, MlpModel
+from llc.config import CrossingModel, DlnModel, MlpModel, QuadraticModel
 
 
 @pytest.mark.parametrize(
@@ -15,9 +17,12 @@ from llc.config import DlnModel, MlpModel
         (MlpModel(widths=[10], d_in=3), 51),
         (MlpModel(widths=[64, 64, 64], d_in=32), 10_497),
         (DlnModel(widths=[20, 20, 20], rank=5), 800),
+        (DlnModel(widths=[20, 20, 20], teacher="reduced"), 800),
+        (QuadraticModel(d_in=7), 7),
+        (CrossingModel(exponents=[2, 3]), 2),
     ],
 )
-def test_init_has_as_many_parameters_as_the_model_says(config: MlpModel | DlnModel, n_params: int) -> None:
+def test_init_has_as_many_parameters_as_the_model_says(config: Any, n_params: int) -> None:
     model = models.build(config)
     assert model.n_params == n_params == len(model.init(seeds.key(0, "init"))) == len(model.teach(seeds.rng(0, "t")))
 
@@ -40,18 +45,38 @@ def test_an_mlp_starts_with_the_variance_of_its_inputs_and_no_bias() -> None:
     assert not bias.any()
 
 
-def test_a_deep_linear_teacher_is_aligned() -> None:
-    model = models.build(DlnModel(widths=[6, 9, 7, 5], rank=3))
-    w = model.teach(seeds.rng(1, "teacher"))
-    layers = [w[:54].reshape(6, 9), w[54:117].reshape(9, 7), w[117:].reshape(7, 5)]
-    product = np.linalg.multi_dot(layers)
-    assert [np.linalg.matrix_rank(m, tol=1e-9) for m in (*layers, product)] == [3, 3, 3, 3]
-    x = np.eye(6)
-    np.testing.assert_allclose(model.apply(jnp.asarray(w), jnp.asarray(x)), product, atol=1e-5)
+def test_a_deep_linear_network_is_the_product_of_its_layers() -> None:
+    for teacher, rank in (("aligned", 3), ("reduced", 0)):
+        model = models.build(DlnModel(widths=[6, 9, 7, 5], teacher=teacher, rank=rank))
+        w = model.teach(seeds.rng(1, "teacher"))
+        layers = [w[:54].reshape(6, 9), w[54:117].reshape(9, 7), w[117:].reshape(7, 5)]
+        np.testing.assert_allclose(
+            model.apply(jnp.asarray(w), jnp.asarray(np.eye(6))), np.linalg.multi_dot(layers), atol=1e-5
+        )
 
 
-def test_only_a_deep_linear_network_says_that_it_is_linear() -> None:
-    for config in (MlpModel(widths=[3], d_in=4), DlnModel(widths=[4, 3, 1], rank=1)):
+def test_a_quadratic_is_linear_regression() -> None:
+    model = models.build(QuadraticModel(d_in=3))
+    w, x = np.array([1.0, 2.0, 3.0]), np.arange(12.0).reshape(4, 3)
+    np.testing.assert_allclose(model.apply(jnp.asarray(w), jnp.asarray(x))[:, 0], x @ w)
+    assert model.teach(seeds.rng(0, "t")).any()
+    assert not models.build(QuadraticModel(teacher="zero")).teach(seeds.rng(0, "t")).any()
+
+
+@pytest.mark.parametrize("exponents", [[1, 1], [1, 3], [2, 1]])
+def test_a_crossing_is_a_monomial_in_its_weights_and_flat_at_its_teacher(exponents: list[int]) -> None:
+    model = models.build(CrossingModel(exponents=exponents))
+    a, b = exponents
+    x = jnp.array([[1.0], [-2.0]])
+    outputs = model.apply(jnp.array([0.5, 3.0]), x)
+    np.testing.assert_allclose(outputs, np.array([[1.0], [-2.0]]) * 0.5**a * 3.0**b, rtol=1e-6)
+    zero = jnp.asarray(model.teach(seeds.rng(0, "t")))
+    jacobian = jax.jacobian(model.apply)(zero, x)
+    np.testing.assert_array_equal(jacobian, np.zeros((2, 1, 2)))  # and no NaN
+
+
+def test_a_model_says_whether_it_is_linear_in_its_inputs() -> None:
+    for config in (MlpModel(widths=[3], d_in=4), DlnModel(widths=[4, 3, 1], rank=1), QuadraticModel(), CrossingModel()):
         model = models.build(config)
-        w, x = model.init(seeds.key(0, "w")), jax.random.normal(seeds.key(0, "x"), (5, 4))
+        w, x = model.init(seeds.key(0, "w")), jax.random.normal(seeds.key(0, "x"), (5, model.widths[0]))
         assert np.allclose(model.apply(w, 2 * x), 2 * model.apply(w, x), rtol=1e-4) == model.linear

@@ -90,7 +90,7 @@ def test_jobs_come_in_the_order_of_the_product(study: Study) -> None:
         ("seed", "range(1,6,2)", [1, 3, 5]),
         ("posterior.gamma", "1e-3,2,0.5", [0.001, 2.0, 0.5]),
         ("model", "glob([s*,b*])", ["base", "small"]),
-        ("model", "glob(*,exclude=d*)", ["base", "small"]),
+        ("model", "glob(*,exclude=[c*,d*,q*,r*])", ["base", "small"]),
         ("data.x_dist", "'uniform',\"normal\"", ["uniform", "normal"]),
         ("model.widths", "[8],[8,8]", [[8], [8, 8]]),
         ("sampler.names", "[sgld],[nuts,hmc]", [["sgld"], ["nuts", "hmc"]]),
@@ -357,7 +357,7 @@ def test_planning_and_summarising_import_no_jax() -> None:
     code = (
         "import sys; from pathlib import Path; from llc import summary, sweep;"
         f"sweep.load('digits', Path({str(CONF)!r}), Path.cwd());"
-        "print(sorted({'jax', 'numpyro', 'blackjax', 'arviz', 'matplotlib'} & set(sys.modules)))"
+        "print(sorted({'jax', 'numpyro', 'blackjax', 'scipy', 'arviz', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

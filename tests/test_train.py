@@ -176,6 +176,28 @@ def test_gibbs_finds_it_too_in_either_precision(tmp_path: Path) -> None:
     assert single["llc_mean"] == pytest.approx(double["llc_mean"], abs=2 * single["llc_mcse"])
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    ["model=quadratic training=fast", "model=quadratic training=truth", "model=rrr model.widths=[4,3] data=linear"],
+)
+def test_nuts_agrees_with_the_exact_value_to_its_standard_error(arguments: str, tmp_path: Path) -> None:
+    # Centred at the minimum, off it by the noise of the labels, and with three outputs.
+    budget = ["sampler.names=[nuts]", "sampler.nuts.warmup=300", "sampler.nuts.draws=1000"]
+    done = train(tmp_path, *arguments.split(), *budget, "training.steps=500", "posterior.gamma=10")
+    assert done.returncode == 0, done.stderr
+    found = metrics(only(tmp_path, "outputs/*/*")).loc["nuts"]
+    assert found["llc_mcse"] < 0.08
+    assert found["llc_mean"] == pytest.approx(found["llc_exact"], abs=4 * found["llc_mcse"])
+
+
+def test_what_is_known_is_in_the_row_of_each_sampler(tmp_path: Path) -> None:
+    done = train(tmp_path, "-m", "model=quadratic,crossing", "training=truth", "data.noise=none", *TINY[1:])
+    assert done.returncode == 0, done.stderr
+    rows = [metrics(run).loc["sgld"] for run in sorted(tmp_path.glob("multirun/*/*/[01]"))]
+    assert [row["llc_true"] for row in rows] == [5.0, 0.5]
+    assert all(0 < row["llc_exact"] < row["llc_true"] for row in rows)
+
+
 def test_no_coefficient_is_called_known_where_noise_moves_the_minimum(tmp_path: Path) -> None:
     done = train(tmp_path, "model=dln", "data=linear", "data.noise=normal", "training=truth", *TINY[1:])
     assert done.returncode == 0, done.stderr

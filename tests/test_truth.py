@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llc.truth import deep_linear
+from llc.truth import (
+    deep_linear,
+    linear_regression,
+    monomial,
+    norm_power,
+    reduced_rank_regression,
+    regular,
+)
 
 NETWORKS = st.lists(st.integers(1, 40), min_size=2, max_size=7).flatmap(
     lambda widths: st.tuples(st.just(widths), st.integers(0, min(widths)))
@@ -44,19 +51,6 @@ def test_published_coefficients_and_multiplicities(
 )
 def test_published_coefficients(widths: list[int], rank: int, value: float) -> None:
     assert deep_linear(widths, rank).value == value
-
-
-def reduced_rank_regression(m: int, h: int, n: int, r: int) -> tuple[float, int]:
-    """Aoyagi and Watanabe (2005), Neural Networks 18(7), main theorem."""
-    if m + h < n + r:
-        return (h * m - h * r + n * r) / 2, 1
-    if n + h < m + r:
-        return (h * n - h * r + m * r) / 2, 1
-    if m + n < h + r:
-        return m * n / 2, 1
-    value = (2 * (h + r) * (m + n) - (m - n) ** 2 - (h + r) ** 2) / 8
-    odd = (m + h + n + r) % 2
-    return value + odd / 8, 1 + odd
 
 
 @pytest.mark.parametrize("m", range(1, 7))
@@ -102,3 +96,71 @@ def test_a_wide_hidden_layer_adds_nothing(network: tuple[list[int], int], extra:
 def test_a_network_that_cannot_be_is_refused(widths: list[int], rank: int) -> None:
     with pytest.raises(ValueError, match=f"got {rank}"):
         deep_linear(widths, rank)
+
+
+@given(NETWORKS)
+def test_a_coefficient_is_a_multiple_of_a_half_to_the_last_digit(network: tuple[list[int], int]) -> None:
+    widths, rank = network
+    assert (2 * deep_linear(widths, rank).value).is_integer()
+
+
+# ---------------------------------------------------------------------------- reduced rank regression
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "multiplicity"),
+    [
+        ((5, 3, 5, 0), 13 / 2, 2),
+        ((5, 4, 5, 0), 8, 1),
+        ((4, 3, 8, 0), 6, 1),
+        ((8, 3, 4, 0), 6, 1),
+        ((3, 8, 4, 0), 6, 1),
+        ((6, 4, 6, 2), 27 / 2, 1),
+    ],
+)
+def test_published_coefficients_of_reduced_rank_regression(
+    shape: tuple[int, int, int, int], value: float, multiplicity: int
+) -> None:
+    assert reduced_rank_regression(*shape) == (value, multiplicity)
+
+
+def test_a_rank_that_no_product_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="got 4"):
+        reduced_rank_regression(5, 3, 5, 4)
+
+
+# -------------------------------------------------------------------------- regular and monomial
+
+
+def test_a_regular_model_has_half_its_dimension() -> None:
+    assert regular(7) == (3.5, 1)
+    assert linear_regression(3, 2, bias=True) == linear_regression(4, 2, bias=False) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("k", "h", "value", "multiplicity"),
+    [
+        ([1, 1], None, 1 / 2, 2),
+        ([1, 2], None, 1 / 4, 1),
+        ([2, 2], None, 1 / 4, 2),
+        ([1, 3], None, 1 / 6, 1),
+        ([1, 0], None, 1 / 2, 1),
+        ([1, 2], [0, 1], 1 / 2, 2),
+        ([3, 2, 6], [2, 1, 5], 1 / 2, 3),
+    ],
+)
+def test_a_monomial_has_its_nearest_pole(k: list[int], h: list[int] | None, value: float, multiplicity: int) -> None:
+    assert monomial(k, h) == (value, multiplicity)
+
+
+def test_a_power_of_the_norm_is_one_pole_in_polar_coordinates() -> None:
+    # (w1 − 1)² (w1² + w2²)⁴ is |w|⁸ at the origin, and (w1 − 1)² alone at (1, 0.3).
+    assert norm_power(2, 4) == (1 / 4, 1)
+    assert monomial([1, 0]).value == 1 / 2
+    assert norm_power(10, 1) == regular(10)
+
+
+@pytest.mark.parametrize(("k", "h"), [([], None), ([0, 0], None), ([1, -1], None), ([1], [-1]), ([1, 1], [0])])
+def test_what_is_no_monomial_is_refused(k: list[int], h: list[int] | None) -> None:
+    with pytest.raises(ValueError, match="k and h must be"):
+        monomial(k, h)
