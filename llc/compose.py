@@ -131,6 +131,9 @@ def _complete(job: Job, cwd: Path) -> Job:
         data.sha256, data.classes = file.sha256, file.classes
         dims = (file.d_in, file.d_out)
     _complete_model(job.model, data, dims, job.seed)
+    if data.kind == "teacher" and data.mse:
+        # Set, so that a job which says the same with sigma is the same one.
+        data.sigma, data.mse = math.sqrt(_outputs(job.model) / 2), False
     has_teacher = data.kind == "teacher"
     require(
         has_teacher or job.training.w_star == "trained", "training.w_star", "teacher", f"trained with {data.kind} data"
@@ -152,6 +155,10 @@ def _check_gibbs(job: Job) -> None:
     require(problem is None, "sampler.names", job.sampler.names, must)
     gamma = job.posterior.gamma
     require(gamma > 0, "posterior.gamma", gamma, "above 0 with gibbs: only γ holds directions that change no loss")
+
+
+def _outputs(model: Any) -> int:
+    return model.d_out if model.kind == "mlp" else model.widths[-1] if model.kind == "dln" else 1
 
 
 def _complete_model(model: Any, data: Any, dims: tuple[int, int] | None, seed: int) -> None:

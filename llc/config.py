@@ -59,9 +59,11 @@ class TeacherData:
     noise: str = "normal"  # added to the labels: none, normal, student_t (3 degrees of freedom)
     noise_scale: float = 0.1  # in units of the labels
     sigma: float | None = None  # sd of the Gaussian likelihood; null: noise_scale, or 1 without noise
+    mse: bool = False  # σ² is half the number of outputs: L_n is the mean squared error of all entries
 
     def __post_init__(self) -> None:
         require(self.n_data >= 2, "data.n_data", self.n_data, "at least 2")
+        require(self.sigma is None or not self.mse, "data.sigma", self.sigma, "null with data.mse=true, which sets it")
         require_choice("data.x_dist", self.x_dist, X_DISTS)
         require(self.x_scale > 0, "data.x_scale", self.x_scale, "above 0")
         require_choice("data.noise", self.noise, NOISES)
@@ -69,9 +71,9 @@ class TeacherData:
         # No noise has two spellings; both become one, so that both have one run id.
         if self.noise == "none" or self.noise_scale == 0:
             self.noise, self.noise_scale = "none", 0.0
-        if self.sigma is None:
+        if self.sigma is None and not self.mse:
             self.sigma = self.noise_scale or 1.0
-        require(self.sigma > 0, "data.sigma", self.sigma, "above 0")
+        require(self.sigma is None or self.sigma > 0, "data.sigma", self.sigma, "above 0")
 
 
 @dataclass

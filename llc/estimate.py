@@ -139,6 +139,8 @@ def _verdict(
     reach: float | None,
 ) -> tuple[str, str]:
     """Return the status and its reason: the first of the table that applies, the gravest first."""
+    if trace.ended == "warmup":
+        return "not_converged", "the budget ended during warm-up: raise it, or lower warmup"
     against = faults(found)
     if divergent > limits.DIVERGENT_MAX:
         against.append(f"{divergent:.1%} of the draws diverged > {limits.DIVERGENT_MAX:.0%}")

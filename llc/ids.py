@@ -42,6 +42,7 @@ def canonical(job: Job) -> dict[str, Any]:
     data, model, training, posterior = (
         dict(vars(section)) for section in (job.data, job.model, job.training, job.posterior)
     )
+    data.pop("mse", None)  # sigma stands for it
     data.pop("path", None)  # the file's digest stands for it
     if data["kind"] == "npz" and data["classes"]:
         del data["sigma"]

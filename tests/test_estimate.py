@@ -154,6 +154,12 @@ def test_a_budget_that_ends_before_the_rule_is_a_reason() -> None:
     assert "standard error 0." in found.reason
 
 
+def test_a_budget_that_ends_in_warmup_is_a_reason() -> None:
+    found = verdict_on(replace(trace_of(independent()[:, :1]), ended="warmup"))
+    assert (found.status, found.llc_mcse) == ("not_converged", None)
+    assert found.reason.startswith("the budget ended during warm-up")
+
+
 def test_halves_that_differ_have_not_converged_though_the_chains_agree() -> None:
     llc = independent(50.0, 4000) + np.linspace(0.0, 1.0, 4000)
     found = estimate_of(llc)

@@ -15,7 +15,8 @@ from llc.posterior import Posterior
 from llc.samplers.trace import Trace
 
 ROUND = 50  # draws of each chain between two looks; a compiled program is of one round
-LOOK_EVERY = 1.2  # growth of a trace between two looks: each look costs milliseconds
+GROWTH = 1.25  # of a trace between two looks: each costs milliseconds
+LOOKS = 2  # that must find it converged, one after the other: a lucky one is no proof
 
 State = Any  # of all chains, with a leading axis of chains
 Stats = dict[str, Shaped[np.ndarray, "chains draws"]]
@@ -78,7 +79,7 @@ def collect(
     step = clock.compile(advance, key, posterior, state, *hyper, draws=ROUND, **static)
     loss_star = float(jax.jit(Posterior.loss)(posterior, posterior.w_star))
     rounds: list[Stats] = []
-    spent, look, ended = start_work, 2 * ROUND, "draws"
+    spent, look, passed, ended = start_work, 2 * ROUND, 0, "draws"
     while True:
         state, found = step(jax.random.fold_in(key, len(rounds)), posterior, state, *hyper)
         rounds.append({name: np.asarray(values) for name, values in found.items()})
@@ -91,13 +92,14 @@ def collect(
                 break
             continue
         if kept >= look:
-            look = int(LOOK_EVERY * kept)
+            look = int(GROWTH * kept)
             loss = np.concatenate([r["loss"] for r in rounds], axis=1)[:, tuning:].astype(np.float64)
-            if _converged(float(posterior.nbeta) * (loss - loss_star)):
+            passed = passed + 1 if _converged(float(posterior.nbeta) * (loss - loss_star)) else 0
+            if passed == LOOKS:
                 ended = "converged"
                 break
         if spent >= budget:
-            ended = "budget"
+            ended = "budget" if kept > 0 else "warmup"
             break
     stats = {name: np.concatenate([r[name] for r in rounds], axis=1) for name in rounds[0]}
     work = float(stats.pop("work").sum(dtype=np.float64)) + start_work * len(stats["loss"])

@@ -1,0 +1,100 @@
+"""Sampling in rounds: how long, what is dropped, and that a rule decides as it says."""
+
+from itertools import pairwise
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_samplers import ISOTROPIC, OFF_MINIMUM, STRETCHED, TIGHT, Quadratic
+
+from llc import samplers, seeds
+from llc.config import SamplerConfig
+from llc.diagnostics import MCSE_TARGET, RHAT_MAX, diagnose, settled
+from llc.samplers import rounds
+from llc.samplers.rounds import ROUND, Clock, collect
+from llc.samplers.trace import Trace
+
+
+def by_rule(name: str, problem: Quadratic, **settings: Any) -> Trace:
+    own = vars(getattr(SamplerConfig(), name))
+    return samplers.load(name)(seeds.key(1, name), problem.posterior(name), **{**own, **settings})
+
+
+@pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT, STRETCHED, OFF_MINIMUM])
+@pytest.mark.parametrize("name", ["sgld", "hmc", "nuts", "mclmc", "gibbs"])
+def test_the_defaults_give_the_closed_form_to_the_precision_that_they_promise(name: str, problem: Quadratic) -> None:
+    trace = by_rule(name, problem)
+    llc = problem.a * (trace.loss.astype(np.float64) - problem.loss_star())
+    found = diagnose(llc)
+    assert trace.ended == "converged"
+    assert found.rhat < RHAT_MAX
+    # Dropping after the last look may cost a little of the precision that it found.
+    assert found.mcse < 1.1 * MCSE_TARGET * abs(found.mean)
+    assert abs(found.mean - problem.llc()) < 4 * found.mcse
+
+
+def test_a_budget_ends_it() -> None:
+    trace = by_rule("sgld", ISOTROPIC, budget=12_000.0)
+    assert trace.ended == "budget"
+    # What a round takes is the most that it can be over.
+    assert 12_000 <= trace.n_grad_evals / 4 <= 12_000 + 101 * ROUND
+
+
+def test_a_budget_that_ends_in_warmup_is_told() -> None:
+    assert by_rule("nuts", ISOTROPIC, warmup=1000, budget=100.0).ended == "warmup"
+
+
+def drifting(key: Any, posterior: Any, state: Any, *, draws: int) -> Any:
+    """Advance a chain whose excess loss grows for 400 draws and then stays."""
+    time = state[:, None] + jnp.arange(draws)
+    noise = jax.random.normal(key, time.shape) / 50
+    level = jnp.minimum(time / 400, 1.0)
+    return state + draws, {"loss": posterior.loss(posterior.w_star) + level + noise, "work": jnp.ones(time.shape)}
+
+
+def run_drifting(**settings: Any) -> Trace:
+    hyper = {"tuning": 0, "draws": None, "budget": 1e4, **settings}
+    return collect(
+        seeds.key(0, "drift"), ISOTROPIC.posterior(), jnp.zeros(4), jax.jit(drifting, static_argnames="draws"), (),
+        Clock(), **hyper,
+    )[1]  # fmt: skip
+
+
+def test_a_chain_that_drifts_goes_on_and_its_drift_is_dropped() -> None:
+    trace = run_drifting()
+    assert trace.ended == "converged"
+    assert trace.dropped >= 380
+    assert trace.loss.mean() == pytest.approx(1.0, abs=0.005)
+
+
+def test_draws_that_are_asked_for_are_given_as_they_are() -> None:
+    trace = run_drifting(draws=130, tuning=20)
+    assert (trace.ended, trace.dropped, trace.loss.shape) == ("draws", 0, (4, 130))
+    assert trace.n_grad_evals == 4 * 150
+    assert trace.loss[:, 0].mean() == pytest.approx(20 / 400, abs=0.05)
+
+
+def test_one_lucky_look_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([True, False, True, True])
+    seen: list[int] = []
+
+    def converged(llc: np.ndarray) -> bool:
+        seen.append(llc.shape[1])
+        return next(looks)
+
+    monkeypatch.setattr(rounds, "_converged", converged)
+    run_drifting()
+    assert len(seen) == 4
+    assert all(later >= 1.2 * earlier for earlier, later in pairwise(seen))
+
+
+def test_a_chain_that_leaves_the_finite_numbers_ends_it_at_once() -> None:
+    trace = by_rule("sgld", ISOTROPIC, step_size=1.0)
+    assert not np.isfinite(trace.loss).all()
+    assert trace.n_grad_evals <= 4 * 100 * 2 * ROUND
+
+
+def test_what_is_dropped_leaves_at_least_half() -> None:
+    assert settled(np.linspace(0, 1, 300)[None]) <= 150

@@ -1,0 +1,119 @@
+"""SGLD's bias: predicted for a given step size, and taken away where it chooses its own."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_gibbs import aligned
+from test_samplers import CHEAP, ISOTROPIC, STRETCHED, TIGHT, Quadratic, noisy_mean_loss
+
+from llc import samplers, seeds
+from llc.config import SgldConfig
+from llc.diagnostics import diagnose
+from llc.posterior import Batch, Posterior
+from llc.samplers.sgld import sgld
+from llc.samplers.trace import Trace
+
+N, A, GAMMA = 64, 10.0, 5.0
+X = np.random.default_rng(0).normal(size=(N, 1))
+X -= X.mean()
+EXACT = A / (2 * (A + GAMMA))  # of the noisy mean
+
+
+def noisy_mean() -> Posterior:
+    """Return a quadratic whose minibatch gradients have label noise of variance mean(X²)/B everywhere."""
+    rows = Batch(jnp.asarray(X, jnp.float32), jnp.zeros((N, 1)), jnp.float32(1))
+    return Posterior(noisy_mean_loss, rows, rows, jnp.zeros(1), jnp.float32(A), jnp.float32(GAMMA))
+
+
+def draw(posterior: Posterior, **settings: Any) -> Trace:
+    return sgld(seeds.key(0, "sgld"), posterior, **{**vars(SgldConfig()), **settings})
+
+
+def llc_of(trace: Trace) -> np.ndarray:
+    return A * (trace.loss.astype(np.float64) - 0.5 * np.mean(X**2))
+
+
+@pytest.mark.parametrize("step_size", [1e-3, 1e-2])
+@pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT])
+def test_the_bias_of_a_step_is_predicted(problem: Quadratic, step_size: float) -> None:
+    trace = draw(problem.posterior(), step_size=step_size, batch_size=2, warmup=2000, draws=2000, thin=20)
+    ah, q = problem.a * problem.h, problem.a * problem.h + problem.gamma
+    # E‖∇U‖² = Σ q/(1 − εq/4): the bias itself has ah in the place of q.
+    assert trace.excess is not None
+    assert trace.excess.mean() == pytest.approx(np.sum(step_size * q / 8 / (1 - step_size * q / 4)), rel=0.05)
+    bias = problem.sgld_llc(step_size) - problem.llc()
+    assert trace.excess.mean() * np.sum(ah) / np.sum(q) == pytest.approx(bias, rel=0.05)
+    assert not trace.correct
+
+
+@pytest.mark.parametrize("batch_size", [4, 16])
+def test_auto_predicts_the_heat_of_minibatches_and_keeps_it_small(batch_size: int) -> None:
+    trace = draw(noisy_mean(), batch_size=batch_size, draws=5000, thin=40, warmup=4000)
+    found = diagnose(llc_of(trace))
+    assert trace.correct
+    assert trace.excess is not None
+    heat = float(trace.excess.mean())
+    assert 0.005 < heat / EXACT < 0.025
+    # ε C a²/8 for this problem, with the step that was chosen.
+    assert found.mcse is not None
+    assert found.mcse < 0.02 * EXACT
+    assert abs(found.mean - heat - EXACT) < 4 * found.mcse
+
+
+def test_control_variates_take_the_labels_noise_away() -> None:
+    settings = {"step_size": 0.02, "batch_size": 2, "draws": 4000, "thin": 50, "warmup": 1000}
+    plain, controlled = (diagnose(llc_of(draw(noisy_mean(), control_variates=c, **settings))) for c in (False, True))
+    q, noise = A + GAMMA, float(np.mean(X**2)) / 2
+    without = A / (2 * q * (1 - 0.02 * q / 4))
+    heat = 1 + 0.02 * A**2 * noise / 4
+    assert plain.mcse is not None
+    assert controlled.mcse is not None
+    assert heat > 1.2
+    assert abs(plain.mean - without * heat) < 4 * plain.mcse
+    assert abs(controlled.mean - without) < 4 * controlled.mcse
+
+
+@pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT, STRETCHED])
+def test_the_step_of_auto_is_the_inverse_of_the_largest_curvature(problem: Quadratic) -> None:
+    trace = draw(problem.posterior(), draws=50)
+    largest = problem.a * problem.h.max() + problem.gamma
+    np.testing.assert_allclose(trace.tuned["step_size"], 1 / largest, rtol=0.02)
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.0, 2.0])
+def test_auto_has_no_bias_on_a_quadratic_at_any_stable_step(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The paired noise is exact there; plain SGLD would be 8, 33 and 100 % hot."""
+    monkeypatch.setattr("llc.samplers.sgld.STEP_TIMES_CURVATURE", factor)
+    problem = ISOTROPIC._replace(gamma=1.0 + 1e-6 * factor)  # another program
+    trace = draw(problem.posterior(), batch_size=2, draws=4000, thin=10, warmup=2000)
+    found = diagnose(problem.a * trace.loss.astype(np.float64))
+    assert found.mcse is not None
+    assert found.mcse < 0.02 * problem.llc()
+    assert abs(found.mean - problem.llc()) < 4 * found.mcse
+
+
+def test_auto_with_minibatches_agrees_with_gibbs_on_a_deep_linear_network() -> None:
+    posterior = aligned([6, 5, 4, 6], 2, n=10_000)
+    by_sgld = draw(posterior, batch_size=32, draws=None, budget=3000.0)
+    by_gibbs = samplers.load("gibbs")(seeds.key(0, "gibbs"), posterior, warmup=100, draws=4000, chains=4, budget=1e5)
+    a = float(posterior.nbeta)
+    one, other = diagnose(a * by_sgld.loss.astype(np.float64)), diagnose(a * by_gibbs.loss)
+    assert by_sgld.excess is not None
+    assert one.mcse is not None
+    assert other.mcse is not None
+    mean = one.mean - float(by_sgld.excess.mean())
+    assert max(one.mcse, other.mcse) < 0.03 * other.mean
+    assert abs(mean - other.mean) < 4 * np.hypot(one.mcse, other.mcse) + 0.01 * other.mean
+
+
+def test_work_of_auto_is_counted_to_the_last_hessian_product() -> None:
+    posterior = noisy_mean()
+    trace = draw(posterior, batch_size=16, draws=100, thin=10, chains=3)
+    steps, pairs, products = 100 * 10, 100 * 2, 20 + 2 * 5
+    assert trace.n_grad_evals == pytest.approx(3 * ((steps + pairs) * 16 / N + products * 2))
+
+
+def test_settings_of_the_contract_are_those_of_the_schema() -> None:
+    assert set(CHEAP["sgld"]) == set(vars(SgldConfig()))
