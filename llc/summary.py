@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 
 from llc import code, records
+from llc.accuracy import accuracy
 from llc.artifacts import whole
 from llc.failures import log_of, reason
 from llc.records import METRICS, BadRun, Run
@@ -168,7 +169,8 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
     """Write ``summary.csv``, ``estimates.csv`` and ``failures.csv`` of a sweep; return the last.
 
     A finished sweep's go into ``folder``, what there is of an unfinished one into
-    ``folder/partial``, so that nothing takes them for whole.
+    ``folder/partial``, so that nothing takes them for whole. ``accuracy.csv`` is beside them
+    where something is known of the estimates.
 
     Raises
     ------
@@ -182,7 +184,11 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
         raise BadRun(f"{missing}: it has no result, nor have {len(failures) - 1} others; run the sweep again")
     done, runs = _finished(jobs, results)
     into = folder / "partial" if partial else folder
-    _write(_tidy(done, runs), into / "estimates.csv")
+    estimates = _tidy(done, runs)
+    near = accuracy(estimates)
+    if len(near):
+        _write(near, into / "accuracy.csv")
+    _write(estimates, into / "estimates.csv")
     _write(failures, into / "failures.csv")
     _write(_summarise(done, runs), into / "summary.csv")
     if mixed(runs):

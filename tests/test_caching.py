@@ -15,7 +15,7 @@ BODY = """\
 defaults:
   - override /training: fast
 sampler:
-  sgld: {warmup: 20, draws: 40, thin: 2, chains: 2}
+  sgld: {step_size: 1e-4, warmup: 20, draws: 40, thin: 2, chains: 2}
   nuts: {warmup: 10, draws: 10, chains: 2, max_tree_depth: 3}
 hydra:
   sweeper:
@@ -217,9 +217,9 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
     ("the training", file("llc/target.py", "CHECK_EVERY = 50", "CHECK_EVERY = 25"), ALL, "llc/target.py"),
     (
         "the estimate",
-        file("llc/estimate.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02"),
+        file("llc/diagnostics.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02"),
         {"run": 4, "summary": 1},
-        "llc/estimate.py",
+        "llc/diagnostics.py",
     ),
     (
         "one sampler",
@@ -294,7 +294,7 @@ def test_a_stale_run_is_made_once_and_then_again_only_when_it_is_stale_again(pro
     write_sweep(project, "stale", sampler__names="[sgld]", seed="8")
     again = {"run": 1, "summary": 1}
     for edit, expected in (("1.02", {"jobs": 1, "target": 1, **again}), ("1.03", again)):
-        with file("llc/estimate.py", "RHAT_MAX = 1.01", f"RHAT_MAX = {edit}")(project):
+        with file("llc/diagnostics.py", "RHAT_MAX = 1.01", f"RHAT_MAX = {edit}")(project):
             assert project.planned("stale") == expected
             assert project.snakemake("stale").returncode == 0
             assert project.planned("stale") == NOTHING

@@ -61,6 +61,8 @@ REFUSED = [
     "posterior.gamma=-1.0",
     "sampler.names=[]",
     "sampler.sgld.step_size=0.0",
+    "sampler.nuts.draws=7",
+    "sampler.nuts.budget=0.0",
     "sampler.sgld.batch_size=0",
     "sampler.sgld.warmup=-1",
     "sampler.sgld.thin=0",
@@ -185,3 +187,9 @@ def test_explicit_widths_say_the_depth() -> None:
 def test_a_batch_of_no_rows_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"training.batch_size=0"):
         TrainingConfig(batch_size=0)
+
+
+@pytest.mark.parametrize("value", ["fast", "true", "null", "[1e-4]"])
+def test_a_step_size_is_auto_or_a_number(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"^sampler\.sgld\.step_size=.*: must be auto, or a number above 0$"):
+        job(f"sampler.sgld.step_size={value}")

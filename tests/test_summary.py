@@ -18,7 +18,7 @@ PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
 COLUMNS = [
     "llc_mean", "llc_std", "llc_mcse", "llc_ci_low", "llc_ci_high", "ess", "ess_tail", "rhat", "accept_rate",
     "n_divergent", "n_chains", "n_draws", "n_grad_evals", "time_compile_s", "time_sample_s", "loss_star", "beta",
-    "gamma", "llc_true", "llc_exact", "status",
+    "gamma", "llc_true", "llc_exact", "n_dropped", "drift", "llc_bias", "below", "reach", "status", "reason",
 ]  # fmt: skip
 
 

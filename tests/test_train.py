@@ -163,7 +163,7 @@ def test_nuts_finds_the_learning_coefficient_of_a_deep_linear_network(tmp_path: 
 
 
 def test_gibbs_finds_it_too_in_either_precision(tmp_path: Path) -> None:
-    arguments = ["model=dln", "data=linear", "training=truth", "sampler.names=[gibbs]", "sampler.gibbs.draws=200"]
+    arguments = ["model=dln", "data=linear", "training=truth", "sampler.names=[gibbs]", "sampler.gibbs.draws=400"]
     found = []
     for precision in ("float32", "float64"):
         done = train(tmp_path, *arguments, f"precision={precision}", f"hydra.run.dir={precision}")

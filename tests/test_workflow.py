@@ -121,7 +121,7 @@ def test_a_killed_job_fails_alone_and_alone_runs_again(project: Project) -> None
     ("params", "message"),
     [
         ({"sampler__sgld__step_sise": "1,2"}, "did you mean sampler.sgld.step_size?"),
-        ({"sampler__sgld__step_size": "1e-5,-1"}, "sampler.sgld.step_size=-1.0: must be above 0"),
+        ({"sampler__sgld__step_size": "1e-5,-1"}, "sampler.sgld.step_size=-1.0: must be auto, or a number above 0"),
         ({"seed": "0,0"}, "the same job as"),
         ({"seed": "range(5,5)"}, "no values"),
     ],

@@ -16,10 +16,11 @@ from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
 
 STEP_TIMES_CURVATURE = 1.0  # ε q of the steepest direction; the scheme is stable below 4
-HEAT_MAX = 0.02  # share of λ̂ that minibatch noise may add; it is then subtracted
+HEAT_MAX = 0.01  # share of λ̂ that minibatch noise may add; it is then subtracted
 CURVATURE_ROWS = 1024  # rows, at least, of a Hessian product
 FIRST_PRODUCTS, PRODUCTS = 20, 5  # of the power iteration, at w* and at each round
 GRADIENTS_PER_PRODUCT = 2
+HEAT_GRADIENTS = 2 + GRADIENTS_PER_PRODUCT  # of a look at the heat
 LLC_FLOOR = 0.1  # below it a share of λ̂ is not a sensible tolerance
 
 
@@ -52,8 +53,9 @@ def sgld(
     is then 1/q at every stable step size, and the error of the step is of second order
     elsewhere. So ε is as large as 1/q, q the largest curvature of U, which each chain looks up by
     power iteration when a round begins; it only ever falls. What is left is the heat of the
-    minibatches, ε E‖ν‖²/8 with ν their error of ∇U: measured at each draw from two batches, kept
-    below 2 % of λ̂ by ε, and subtracted from the estimate.
+    minibatches: their error ν of ∇U is white noise of variance ε²C/4 a step, which adds
+    ε E‖ν‖²/(8(1 − εq/4)) to nβ L_n, q the curvature along ν. It is measured at each draw from three
+    batches, kept near 1 % of λ̂ by ε, and subtracted from the estimate.
 
     Parameters
     ----------
@@ -108,9 +110,9 @@ class State(NamedTuple):
     noise: Params  # ξ of the last step
     steepest: Params  # direction of the largest curvature, as far as it was found
     step_size: Scalar
-    heat: Scalar  # Σ ‖ν‖² over the draws so far
+    heat: Scalar  # Σ ‖ν‖² over draws, those of each round back weighing half as much
     llc: Scalar  # Σ nβ (L_n − L_n(w*)) over them
-    n: Scalar  # how many they are
+    n: Scalar  # Σ of the weights
 
 
 def _product_work(posterior: Posterior, batch: int | None, products: int) -> float:
@@ -177,6 +179,14 @@ def _advance(
         found = posterior.gradient(w, rows)
         return found if grad_star is None else found - posterior.gradient(posterior.w_star, rows) + grad_star
 
+    def heat(w: Params, keys: list[Key[Array, ""]], epsilon: Scalar) -> Scalar:
+        """Return ‖ν‖²/(1 − εq/4), q the curvature along the error ν of the gradient."""
+        nu = (gradient(w, keys[0]) - gradient(w, keys[1])) / jnp.sqrt(2.0)
+        product = jax.jvp(lambda w: gradient(w, keys[2]), (w,), (nu,))[1]
+        squared = jnp.sum(nu**2)
+        q = jnp.where(squared > 0, jnp.sum(nu * product) / squared, 0.0)
+        return squared / (1 - jnp.clip(epsilon * q, 0.0, 2.0) / 4)
+
     def step_size_of(state: State) -> Scalar:
         """Return ε for a round: with it minibatches add at most HEAT_MAX of λ̂."""
         if not auto or batch is None:
@@ -192,6 +202,7 @@ def _advance(
             falling = jnp.minimum(state.step_size, STEP_TIMES_CURVATURE / q)
             state = state._replace(steepest=v, step_size=falling)
         epsilon = step_size_of(state)
+        state = state._replace(heat=0.5 * state.heat, llc=0.5 * state.llc, n=0.5 * state.n)
 
         def step(carry: Any, key: Key[Array, ""]) -> Any:
             w, before, _ = carry
@@ -202,13 +213,12 @@ def _advance(
             return (w - 0.5 * epsilon * g + jnp.sqrt(epsilon) * zeta, noise, jnp.sum(g**2)), None
 
         def draw(state: State, key: Key[Array, ""]) -> Any:
-            key_steps, *key_pair = jax.random.split(key, 3)
+            key_steps, *key_heat = jax.random.split(key, 4)
             carry = (state.w, state.noise, jnp.zeros((), state.w.dtype))
             (w, noise, squared), _ = jax.lax.scan(step, carry, jax.random.split(key_steps, thin))
             loss = posterior.loss(w)
             if auto:
-                one, other = (gradient(w, k) for k in key_pair)
-                squared = 0.5 * jnp.sum((one - other) ** 2)
+                squared = jnp.zeros_like(squared) if batch is None else heat(w, key_heat, epsilon)
             llc = posterior.nbeta * (loss - loss_star)
             state = state._replace(w=w, noise=noise, heat=state.heat + squared, llc=state.llc + llc, n=state.n + 1)
             distance2 = jnp.sum((w - posterior.w_star) ** 2)
@@ -219,6 +229,6 @@ def _advance(
     chains = len(state.step_size)
     state, stats = jax.vmap(chain)(jax.random.split(key, chains), state)
     per_step = (2 if control else 1) * (1.0 if batch is None else batch / posterior.n)
-    per_draw = per_step * (thin + (2 if auto and batch is not None else 0))
+    per_draw = per_step * (thin + (HEAT_GRADIENTS if auto and batch is not None else 0))
     per_draw += _product_work(posterior, batch, PRODUCTS) / draws if auto else 0.0
     return state, {**stats, "work": jnp.full(stats["loss"].shape, per_draw)}

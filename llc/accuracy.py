@@ -1,0 +1,66 @@
+"""How near a sweep's estimates are to what is known: one row per sampler and reference. Without JAX."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+REFERENCES = ("llc_exact", "gibbs", "llc_true")  # gibbs is exact but for its own standard error
+WITHIN = 4.0  # standard errors
+COLUMNS = ["sampler", "reference", "n", "mean_error", "sd_error", "mean_abs_error", "order", "n_ok", "ok_within"]
+
+
+def accuracy(estimates: pd.DataFrame) -> pd.DataFrame:
+    """Return how near the estimates are to each reference, empty where nothing is known.
+
+    Parameters
+    ----------
+    estimates
+        The table ``estimates.csv``: a row per job and sampler.
+
+    Returns
+    -------
+    DataFrame
+        ``n``: estimates that have the reference. ``mean_error``, ``sd_error``,
+        ``mean_abs_error``: of λ̂/reference − 1. ``order``: share of pairs of jobs that λ̂ puts in
+        the reference's order. ``n_ok``: estimates of status ``ok``; ``ok_within``: share of these
+        within 4 standard errors, of the estimate and of the reference together.
+    """
+    if "llc_mean" not in estimates:
+        return pd.DataFrame(columns=COLUMNS)
+    gibbs = estimates[estimates["sampler"] == "gibbs"].set_index("job_id")
+    table = estimates.assign(
+        gibbs=estimates["job_id"].map(gibbs["llc_mean"]), gibbs_mcse=estimates["job_id"].map(gibbs["llc_mcse"])
+    )
+    rows = [
+        _row(str(sampler), reference, found)
+        for sampler, own in table.groupby("sampler")
+        for reference in REFERENCES
+        if reference != sampler
+        for found in [own[own["llc_mean"].notna() & own[reference].notna() & (own[reference] != 0)]]
+        if len(found)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _row(sampler: str, reference: str, found: pd.DataFrame) -> dict[str, object]:
+    value, truth = found["llc_mean"].to_numpy(float), found[reference].to_numpy(float)
+    error = value / truth - 1
+    pairs = [(i, j) for i, j in combinations(range(len(found)), 2) if truth[i] != truth[j]]
+    ordered = [(value[i] < value[j]) == (truth[i] < truth[j]) for i, j in pairs]
+    own = found["gibbs_mcse"] if reference == "gibbs" else 0.0
+    near = np.abs(value - truth) <= WITHIN * np.hypot(found["llc_mcse"], own)
+    ok = (found["status"] == "ok").to_numpy()
+    return {
+        "sampler": sampler,
+        "reference": reference,
+        "n": len(found),
+        "mean_error": error.mean(),
+        "sd_error": error.std(ddof=1) if len(error) > 1 else None,
+        "mean_abs_error": np.abs(error).mean(),
+        "order": np.mean(ordered) if ordered else None,
+        "n_ok": int(ok.sum()),
+        "ok_within": near[ok].mean() if ok.any() else None,
+    }
