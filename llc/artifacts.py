@@ -110,6 +110,7 @@ def write_traces(folder: Path, traces: Mapping[str, Trace]) -> None:
                 "posterior": {"loss": (("chain", "draw"), trace.loss)},
                 "sample_stats": {
                     **{key: (("chain", "draw"), values) for key, values in trace.stats.items()},
+                    **({} if trace.excess is None else {"excess": (("chain", "draw"), trace.excess)}),
                     **{f"tuned_{key}": (("chain",), values) for key, values in trace.tuned.items()},
                 },
             }
