@@ -22,6 +22,8 @@ FIRST_PRODUCTS, PRODUCTS = 20, 5  # of the power iteration, at w* and at each ro
 GRADIENTS_PER_PRODUCT = 2
 HEAT_GRADIENTS = 2 + GRADIENTS_PER_PRODUCT  # of a look at the heat
 LLC_FLOOR = 0.1  # below it a share of λ̂ is not a sensible tolerance
+EXPLODED = (5.0, 30.0)  # rise of U above U(w*), per parameter and beside: at equilibrium it is about ½ and 0
+SHRINK = 0.5  # of the step, when a chain has exploded and is set back
 
 
 def sgld(
@@ -56,6 +58,10 @@ def sgld(
     minibatches: their error ν of ∇U is white noise of variance ε²C/4 a step, which adds
     ε E‖ν‖²/(8(1 − εq/4)) to nβ L_n, q the curvature along ν. It is measured at each draw from three
     batches, kept near 1 % of λ̂ by ε, and subtracted from the estimate.
+
+    Where the curvature grows faster than that, a step can be unstable before the next look: a
+    chain whose U has exploded is set back by a draw, its step is halved, and the draw counts as
+    divergent. With a number as step it is left to diverge.
 
     Parameters
     ----------
@@ -110,6 +116,7 @@ class State(NamedTuple):
     noise: Params  # ξ of the last step
     steepest: Params  # direction of the largest curvature, as far as it was found
     step_size: Scalar
+    loss: Scalar
     heat: Scalar  # Σ ‖ν‖² over draws, those of each round back weighing half as much
     llc: Scalar  # Σ nβ (L_n − L_n(w*)) over them
     n: Scalar  # Σ of the weights
@@ -152,9 +159,11 @@ def _start(
         chosen = step_size
         if auto:
             q, v = _curvature(key_rows, posterior, w, v, batch, FIRST_PRODUCTS)
-            chosen = STEP_TIMES_CURVATURE / q
+            # A curvature that is not a number, or 0 as at a degenerate w*, is found as the chain moves.
+            v = jnp.where(jnp.isfinite(q), v, jax.random.normal(key_v, w.shape, w.dtype))
+            chosen = jnp.where(q > 0, STEP_TIMES_CURVATURE / q, 1.0)
         zero = jnp.zeros((), w.dtype)
-        return State(w, noise, v, chosen, zero, zero, zero)
+        return State(w, noise, v, chosen, posterior.loss(w), zero, zero, zero)
 
     return jax.vmap(chain)(jax.random.split(key, chains))
 
@@ -199,30 +208,50 @@ def _advance(
         key_rows, key_draws = jax.random.split(key)
         if auto:
             q, v = _curvature(key_rows, posterior, state.w, state.steepest, batch, PRODUCTS)
-            falling = jnp.minimum(state.step_size, STEP_TIMES_CURVATURE / q)
+            # Where the curvature is not a number neither is the next look's, unless it starts anew.
+            known = jnp.isfinite(q)
+            v = jnp.where(known, v, jax.random.normal(key_rows, v.shape, v.dtype))
+            falling = jnp.minimum(state.step_size, jnp.where(known, STEP_TIMES_CURVATURE / q, jnp.inf))
             state = state._replace(steepest=v, step_size=falling)
-        epsilon = step_size_of(state)
         state = state._replace(heat=0.5 * state.heat, llc=0.5 * state.llc, n=0.5 * state.n)
 
         def step(carry: Any, key: Key[Array, ""]) -> Any:
-            w, before, _ = carry
+            w, before, _, epsilon = carry
             key_rows, key_noise = jax.random.split(key)
             noise = jax.random.normal(key_noise, w.shape, w.dtype)
             zeta = 0.5 * (noise + before) if auto else noise
             g = gradient(w, key_rows)
-            return (w - 0.5 * epsilon * g + jnp.sqrt(epsilon) * zeta, noise, jnp.sum(g**2)), None
+            return (w - 0.5 * epsilon * g + jnp.sqrt(epsilon) * zeta, noise, jnp.sum(g**2), epsilon), None
 
         def draw(state: State, key: Key[Array, ""]) -> Any:
             key_steps, *key_heat = jax.random.split(key, 4)
-            carry = (state.w, state.noise, jnp.zeros((), state.w.dtype))
-            (w, noise, squared), _ = jax.lax.scan(step, carry, jax.random.split(key_steps, thin))
+            epsilon = step_size_of(state)
+            carry = (state.w, state.noise, jnp.zeros_like(epsilon), epsilon)
+            (w, noise, squared, _), _ = jax.lax.scan(step, carry, jax.random.split(key_steps, thin))
             loss = posterior.loss(w)
+            exploded = jnp.asarray(False)
             if auto:
+                rise = posterior.nbeta * (loss - loss_star) + 0.5 * posterior.gamma * jnp.sum(
+                    (w - posterior.w_star) ** 2
+                )
+                exploded = ~(rise < EXPLODED[0] * w.size + EXPLODED[1])  # so that NaN counts
+                w, loss = jnp.where(exploded, state.w, w), jnp.where(exploded, state.loss, loss)
+                state = state._replace(step_size=state.step_size * jnp.where(exploded, SHRINK, 1.0))
                 squared = jnp.zeros_like(squared) if batch is None else heat(w, key_heat, epsilon)
-            llc = posterior.nbeta * (loss - loss_star)
-            state = state._replace(w=w, noise=noise, heat=state.heat + squared, llc=state.llc + llc, n=state.n + 1)
-            distance2 = jnp.sum((w - posterior.w_star) ** 2)
-            return state, {"loss": loss, "distance2": distance2, "excess": epsilon * squared / 8}
+            state = state._replace(
+                w=w,
+                noise=noise,
+                loss=loss,
+                heat=state.heat + squared,
+                llc=state.llc + posterior.nbeta * (loss - loss_star),
+                n=state.n + 1,
+            )
+            return state, {
+                "loss": loss,
+                "distance2": jnp.sum((w - posterior.w_star) ** 2),
+                "excess": epsilon * squared / 8,
+                "diverging": exploded,
+            }
 
         return jax.lax.scan(draw, state, jax.random.split(key_draws, draws))
 

@@ -1,0 +1,39 @@
+"""SGLD on f = w1^a w2^b, the smallest singular models, against exact values at n = 1000."""
+
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from llc import finite, seeds
+from llc.config import SgldConfig
+from llc.diagnostics import diagnose
+from llc.posterior import Batch, Posterior
+from llc.samplers.sgld import sgld
+
+A, GAMMA = 1000 / np.log(1000), 1.0
+
+
+def monomial(w: jax.Array, data: Batch) -> jax.Array:
+    """w1^2a w2^2b, a and b as rows of x that pick a power: one program for all of them."""
+    return jnp.prod(jnp.sum(data.x * w[:, None] ** jnp.array([2, 4, 6]), axis=1))
+
+
+def posterior(exponents: tuple[int, int]) -> Posterior:
+    powers = np.eye(3)[np.subtract(exponents, 1)]
+    rows = Batch(jnp.asarray(powers, jnp.float32), jnp.zeros((2, 1)), jnp.float32(1))
+    return Posterior(monomial, rows, rows, jnp.zeros(2), jnp.float32(A), jnp.float32(GAMMA))
+
+
+@pytest.mark.parametrize("exponents", list(product([1, 2, 3], repeat=2)))
+def test_sgld_that_chooses_its_step_gives_the_exact_value(exponents: tuple[int, int]) -> None:
+    """At w* the curvature is γ alone, 300 times smaller than along the lines that cross there."""
+    settings = {**vars(SgldConfig()), "draws": 40_000, "thin": 50}
+    trace = sgld(seeds.key(0, "sgld"), posterior(exponents), **settings)
+    found, exact = diagnose(A * trace.loss.astype(np.float64)), finite.monomial(exponents, A, GAMMA)
+    assert found.mcse is not None
+    assert found.mcse < 0.02 * exact
+    assert abs(found.mean - exact) < 4 * found.mcse
+    assert trace.stats["diverging"].mean() < 1e-3
