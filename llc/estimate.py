@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,6 +13,7 @@ from llc.diagnostics import Diagnosis, diagnose, faults
 from llc.samplers.trace import Trace
 
 CI_WIDTH = 1.96  # half the 95 % interval, in standard errors
+CORRECTION_ERROR = 0.5  # standard error of a bias that is subtracted, as a share of it: it is of first order
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Estimate:
 
     llc_mean: float | None
     llc_std: float | None  # posterior sd of nβ (L_n(w) − L_n(w*))
-    llc_mcse: float | None  # standard error of llc_mean, from the ESS of the mean
+    llc_mcse: float | None  # standard error of llc_mean: from the ESS of the mean, and of what was subtracted
     llc_ci_low: float | None
     llc_ci_high: float | None
     ess: float | None
@@ -100,9 +102,11 @@ def estimate(
 
     found = diagnose(llc)
     bias, distance2 = _mean(trace.excess), _mean(trace.stats.get("distance2"))
-    mean = found.mean - (bias or 0.0) * trace.correct
+    subtracted = (bias or 0.0) * trace.correct
+    mean = found.mean - subtracted
     # A chain that never moved has an estimate but no error to report.
-    low, high = (None, None) if found.mcse is None else (mean - CI_WIDTH * found.mcse, mean + CI_WIDTH * found.mcse)
+    mcse = None if found.mcse is None else math.hypot(found.mcse, CORRECTION_ERROR * subtracted)
+    low, high = (None, None) if mcse is None else (mean - CI_WIDTH * mcse, mean + CI_WIDTH * mcse)
     measured: dict[str, Any] = {
         "drift": found.drift,
         "llc_bias": bias,
@@ -113,7 +117,7 @@ def estimate(
     return Estimate(
         llc_mean=mean,
         llc_std=float(llc.std(ddof=1)),
-        llc_mcse=found.mcse,
+        llc_mcse=mcse,
         llc_ci_low=low,
         llc_ci_high=high,
         ess=found.ess,

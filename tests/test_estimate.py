@@ -146,6 +146,8 @@ def test_a_predicted_bias_is_subtracted_where_the_sampler_says_so(share: float, 
     found = verdict_on(replace(trace_of(llc), excess=np.full(llc.shape, share * llc.mean()), correct=True))
     assert found.status == status
     assert found.llc_mean == pytest.approx((1 - share) * llc.mean())
+    plain = estimate_of(llc)
+    assert found.llc_mcse == pytest.approx(np.hypot(plain.llc_mcse, 0.5 * share * llc.mean()))
 
 
 def test_a_budget_that_ends_before_the_rule_is_a_reason() -> None:

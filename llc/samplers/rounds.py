@@ -72,7 +72,7 @@ def collect(
         are within their limits and the standard error is below 2 % of λ̂, what still remembers
         the start is dropped, and the ``budget`` is the end.
     budget
-        Gradients of the full loss per chain, at most; a round that is begun is finished.
+        Gradients of the full loss per chain; no round is begun that would exceed it if it took what the last one did.
     start_work
         Gradients per chain that were spent before.
     """
@@ -83,7 +83,8 @@ def collect(
     while True:
         state, found = step(jax.random.fold_in(key, len(rounds)), posterior, state, *hyper)
         rounds.append({name: np.asarray(values) for name, values in found.items()})
-        spent += float(rounds[-1]["work"].sum(axis=1).mean())
+        last = float(rounds[-1]["work"].sum(axis=1).mean())
+        spent += last
         kept = ROUND * len(rounds) - tuning
         if not np.isfinite(rounds[-1]["loss"]).all():
             break  # diverged: more draws change nothing
@@ -98,7 +99,7 @@ def collect(
             if passed == LOOKS:
                 ended = "converged"
                 break
-        if spent >= budget:
+        if spent + last > budget:  # another such round would be over it
             ended = "budget" if kept > 0 else "warmup"
             break
     stats = {name: np.concatenate([r[name] for r in rounds], axis=1) for name in rounds[0]}
