@@ -30,7 +30,7 @@ def posterior(exponents: tuple[int, int]) -> Posterior:
 @pytest.mark.parametrize("exponents", list(product([1, 2, 3], repeat=2)))
 def test_sgld_that_chooses_its_step_gives_the_exact_value(exponents: tuple[int, int]) -> None:
     """At w* the curvature is γ alone, 300 times smaller than along the lines that cross there."""
-    settings = {**vars(SgldConfig()), "draws": 40_000, "thin": 50}
+    settings = {**vars(SgldConfig()), "draws": 25_000, "thin": 50}
     trace = sgld(seeds.key(0, "sgld"), posterior(exponents), **settings)
     found, exact = diagnose(A * trace.loss.astype(np.float64)), finite.monomial(exponents, A, GAMMA)
     assert found.mcse is not None
