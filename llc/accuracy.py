@@ -30,7 +30,8 @@ def accuracy(estimates: pd.DataFrame) -> pd.DataFrame:
     """
     if "llc_mean" not in estimates:
         return pd.DataFrame(columns=COLUMNS)
-    gibbs = estimates[estimates["sampler"] == "gibbs"].set_index("job_id")
+    converged = (estimates["sampler"] == "gibbs") & (estimates["status"] == "ok")
+    gibbs = estimates[converged].set_index("job_id")
     table = estimates.assign(
         gibbs=estimates["job_id"].map(gibbs["llc_mean"]), gibbs_mcse=estimates["job_id"].map(gibbs["llc_mcse"])
     )
@@ -50,8 +51,8 @@ def _row(sampler: str, reference: str, found: pd.DataFrame) -> dict[str, object]
     error = value / truth - 1
     pairs = [(i, j) for i, j in combinations(range(len(found)), 2) if truth[i] != truth[j]]
     ordered = [(value[i] < value[j]) == (truth[i] < truth[j]) for i, j in pairs]
-    own = found["gibbs_mcse"] if reference == "gibbs" else 0.0
-    near = np.abs(value - truth) <= WITHIN * np.hypot(found["llc_mcse"], own)
+    own = found["gibbs_mcse"].to_numpy(float) if reference == "gibbs" else 0.0
+    near = np.abs(value - truth) <= WITHIN * np.hypot(found["llc_mcse"].to_numpy(float), own)
     ok = (found["status"] == "ok").to_numpy()
     return {
         "sampler": sampler,

@@ -153,6 +153,8 @@ def _verdict(
         against.append(f"the budget ended first{share}")
     if against:
         return "not_converged", "; ".join(against)
+    if any(v is not None and not np.isfinite(v).all() for v in (trace.excess, trace.stats.get("distance2"))):
+        return "not_converged", "the predicted bias or the distance from w* left the finite numbers"
     bias_max = limits.CORRECTED_MAX if trace.correct else limits.BIAS_MAX
     if llc_bias is not None and llc_bias > bias_max * abs(mean):
         return "biased", f"step size and batches add about {llc_bias:.3g}, more than {bias_max:.0%}: a smaller step"

@@ -188,6 +188,8 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
     near = accuracy(estimates)
     if len(near):
         _write(near, into / "accuracy.csv")
+    else:
+        (into / "accuracy.csv").unlink(missing_ok=True)
     _write(estimates, into / "estimates.csv")
     _write(failures, into / "failures.csv")
     _write(_summarise(done, runs), into / "summary.csv")

@@ -48,3 +48,11 @@ def test_gibbs_is_a_reference_with_an_error_of_its_own() -> None:
 def test_nothing_known_is_an_empty_table() -> None:
     assert accuracy(table((0, "sgld", 1.0, 0.1, "ok", None))).empty
     assert accuracy(pd.DataFrame(columns=["job_id", "sampler"])).empty
+
+
+def test_estimates_without_an_error_and_a_gibbs_that_has_not_converged_are_no_evidence() -> None:
+    found = accuracy(
+        table((0, "nuts", 1.0, None, "not_converged", 1.1), (0, "gibbs", 9.0, None, "not_converged", None))
+    )
+    (row,) = found.to_dict("records")
+    assert (row["sampler"], row["reference"], row["n_ok"]) == ("nuts", "llc_true", 0)

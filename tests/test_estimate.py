@@ -150,6 +150,13 @@ def test_a_predicted_bias_is_subtracted_where_the_sampler_says_so(share: float, 
     assert found.llc_mcse == pytest.approx(np.hypot(plain.llc_mcse, 0.5 * share * llc.mean()))
 
 
+def test_a_predicted_bias_that_is_no_number_is_not_taken_for_none() -> None:
+    llc = independent()
+    excess = np.full(llc.shape, 1.0)
+    excess[0, 5] = np.nan
+    assert verdict_on(replace(trace_of(llc), excess=excess, correct=True)).status == "not_converged"
+
+
 def test_a_budget_that_ends_before_the_rule_is_a_reason() -> None:
     found = verdict_on(replace(trace_of(independent()), ended="budget"))
     assert (found.status, found.reason[:22]) == ("not_converged", "the budget ended first")

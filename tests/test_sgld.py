@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from test_gibbs import aligned
-from test_samplers import CHEAP, ISOTROPIC, STRETCHED, TIGHT, Quadratic, noisy_mean_loss
+from test_samplers import CHEAP, ISOTROPIC, STRETCHED, TIGHT, Quadratic, noisy_mean_loss, regression_loss
 
-from llc import samplers, seeds
+from llc import finite, samplers, seeds
 from llc.config import SgldConfig
 from llc.diagnostics import diagnose
-from llc.posterior import Batch, Posterior
+from llc.posterior import Batch, Posterior, batch
 from llc.samplers.sgld import sgld
 from llc.samplers.trace import Trace
 
@@ -59,6 +59,26 @@ def test_auto_predicts_the_heat_of_minibatches_and_keeps_it_small(batch_size: in
     assert found.mcse is not None
     assert found.mcse < 0.02 * EXACT
     assert abs(found.mean - heat - EXACT) < 4 * found.mcse
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_auto_has_no_bias_where_label_noise_limits_its_step(seed: int) -> None:
+    """A step that follows the loss for ever stays where the loss is low: 5 to 8 % low here."""
+    rng = np.random.default_rng(1)
+    n, d = 2000, 10
+    x = rng.normal(size=(n, d))
+    y = x @ rng.normal(size=(d, 1)) + rng.normal(size=(n, 1))
+    w_star = np.linalg.lstsq(x, y, rcond=None)[0].ravel()
+    rows, a = batch(x, y, 1.0, "float32"), n / np.log(n)
+    posterior = Posterior(regression_loss, rows, rows, jnp.asarray(w_star, jnp.float32), jnp.float32(a), jnp.float32(1))
+    settings = {**vars(SgldConfig()), "batch_size": 8, "warmup": 20_000, "draws": 20_000, "thin": 20}
+    trace = sgld(seeds.key(seed, "sgld"), posterior, **settings)
+    found = diagnose(a * (trace.loss.astype(np.float64) - np.mean((y[:, 0] - x @ w_star) ** 2) / 2))
+    assert trace.excess is not None
+    assert found.mcse is not None
+    exact = finite.quadratic(np.linalg.eigvalsh(x.T @ x / n), a, 1.0)
+    assert found.mcse < 0.02 * exact
+    assert abs(found.mean - trace.excess.mean() - exact) < 4 * found.mcse
 
 
 def test_control_variates_take_the_labels_noise_away() -> None:

@@ -117,9 +117,10 @@ class State(NamedTuple):
     steepest: Params  # direction of the largest curvature, as far as it was found
     step_size: Scalar
     loss: Scalar
-    heat: Scalar  # Σ ‖ν‖² over draws, those of each round back weighing half as much
-    llc: Scalar  # Σ nβ (L_n − L_n(w*)) over them
-    n: Scalar  # Σ of the weights
+    # Over all draws so far: a step that went on following the last of them would stay where L_n is low.
+    heat: Scalar  # Σ ‖ν‖²
+    llc: Scalar  # Σ nβ (L_n − L_n(w*))
+    n: Scalar  # how many they are
 
 
 def _product_work(posterior: Posterior, batch: int | None, products: int) -> float:
@@ -213,7 +214,6 @@ def _advance(
             v = jnp.where(known, v, jax.random.normal(key_rows, v.shape, v.dtype))
             falling = jnp.minimum(state.step_size, jnp.where(known, STEP_TIMES_CURVATURE / q, jnp.inf))
             state = state._replace(steepest=v, step_size=falling)
-        state = state._replace(heat=0.5 * state.heat, llc=0.5 * state.llc, n=0.5 * state.n)
 
         def step(carry: Any, key: Key[Array, ""]) -> Any:
             w, before, _, epsilon = carry
@@ -242,7 +242,7 @@ def _advance(
                 w=w,
                 noise=noise,
                 loss=loss,
-                heat=state.heat + squared,
+                heat=state.heat + jnp.where(jnp.isfinite(squared), squared, 0.0),
                 llc=state.llc + posterior.nbeta * (loss - loss_star),
                 n=state.n + 1,
             )
