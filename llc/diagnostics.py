@@ -67,7 +67,7 @@ def _drift(draws: Float[np.ndarray, "chains draws"]) -> float | None:
 def faults(found: Diagnosis) -> list[str]:
     """Return what speaks against convergence, each as a text for a person; empty: nothing does."""
     if found.rhat is None or found.mcse is None or found.ess is None or found.ess_tail is None:
-        return ["a chain did not move"]
+        return ["a chain did not move, or there are too few draws"]
     texts = []
     if found.rhat > RHAT_MAX:
         texts.append(f"R-hat {found.rhat:.3f} > {RHAT_MAX}")
@@ -89,6 +89,7 @@ def settled(draws: Float[np.ndarray, "chains draws"]) -> int:
     White (1997), Simulation 69(6), 323–334, the rule MSER.
     """
     path = draws.mean(axis=0)[::-1]  # from the end
+    path = path - path.mean()  # else the squares of a large loss cancel to noise
     kept = np.arange(1, len(path) + 1)
     mean = np.cumsum(path) / kept
     spread = np.cumsum(path**2) / kept - mean**2

@@ -13,6 +13,7 @@ from llc.diagnostics import Diagnosis, diagnose, faults
 from llc.samplers.trace import Trace
 
 CI_WIDTH = 1.96  # half the 95 % interval, in standard errors
+ROUNDING = 8  # units in the last place by which L_n of a draw and L_n(w*), in float64, may differ
 CORRECTION_ERROR = 0.5  # standard error of a bias that is subtracted, as a share of it: it is of first order
 
 
@@ -44,7 +45,7 @@ class Estimate:
     drift: float | None  # from the first half to the second, in standard errors
     llc_bias: float | None  # excess that the sampler predicts; llc_mean is without it if step_size is auto
     below: float | None  # share of draws with a loss below L_n(w*)
-    reach: float | None  # γ E‖w − w*‖² / d: γ alone allows 1
+    reach: float | None  # γ E‖w − w*‖² / d: γ alone allows 1; nothing at γ = 0
     status: str  # ok, not_converged, biased, negative, not_minimum, not_local, diverged
     reason: str  # why it is not ok, for a person
 
@@ -96,7 +97,7 @@ def estimate(
         "llc_exact": llc_exact,
         "n_dropped": trace.dropped,
     }
-    if not np.isfinite(llc).all():
+    if trace.ended == "diverged" or not np.isfinite(llc).all():
         empty: dict[str, Any] = dict.fromkeys(f.name for f in fields(Estimate) if f.name not in common)
         return Estimate(**common, **empty | {"status": "diverged", "reason": "a chain left the finite numbers"})
 
@@ -107,16 +108,17 @@ def estimate(
     # A chain that never moved has an estimate but no error to report.
     mcse = None if found.mcse is None else math.hypot(found.mcse, CORRECTION_ERROR * subtracted)
     low, high = (None, None) if mcse is None else (mean - CI_WIDTH * mcse, mean + CI_WIDTH * mcse)
+    rounding = n * beta * abs(loss_star) * ROUNDING * float(np.finfo(trace.loss.dtype).eps)
     measured: dict[str, Any] = {
         "drift": found.drift,
         "llc_bias": bias,
-        "below": float(np.mean(llc < 0)),
-        "reach": None if distance2 is None else gamma * distance2 / n_params,
+        "below": float(np.mean(llc < -rounding)),
+        "reach": None if distance2 is None or gamma == 0 else gamma * distance2 / n_params,
     }
     status, reason = _verdict(trace, found, mean, high, common["n_divergent"] / (chains * draws), **measured)
     return Estimate(
         llc_mean=mean,
-        llc_std=float(llc.std(ddof=1)),
+        llc_std=float(llc.std(ddof=1)) if llc.size > 1 else None,
         llc_mcse=mcse,
         llc_ci_low=low,
         llc_ci_high=high,

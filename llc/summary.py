@@ -209,6 +209,7 @@ def write_failures(folder: Path) -> pd.DataFrame:
     summary = folder / "summary.csv"
     if summary.exists() and list(pd.read_csv(summary, dtype=str)["run_id"]) != list(jobs["run_id"]):
         summary.unlink()
+        (folder / "accuracy.csv").unlink(missing_ok=True)
     return failures
 
 

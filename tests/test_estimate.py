@@ -163,6 +163,20 @@ def test_a_budget_that_ends_before_the_rule_is_a_reason() -> None:
     assert "standard error 0." in found.reason
 
 
+def test_a_chain_that_diverged_in_warmup_is_diverged_though_what_is_kept_is_finite() -> None:
+    found = verdict_on(replace(trace_of(independent()), ended="diverged"))
+    assert (found.status, found.llc_mean) == ("diverged", None)
+
+
+def test_rounding_is_not_taken_for_a_loss_below_that_at_w_star() -> None:
+    llc = independent()
+    single = replace(
+        trace_of(np.where(llc < 5, -1e-6, llc)), loss=trace_of(np.where(llc < 5, -1e-6, llc)).loss.astype("float32")
+    )
+    assert verdict_on(single).below == 0.0
+    assert verdict_on(trace_of(np.where(llc < 5, -1e-3, llc))).below > 0.3
+
+
 def test_a_budget_that_ends_in_warmup_is_a_reason() -> None:
     found = verdict_on(replace(trace_of(independent()[:, :1]), ended="warmup"))
     assert (found.status, found.llc_mcse) == ("not_converged", None)

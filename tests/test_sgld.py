@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from test_gibbs import aligned
-from test_samplers import CHEAP, ISOTROPIC, STRETCHED, TIGHT, Quadratic, noisy_mean_loss, regression_loss
+from test_samplers import ISOTROPIC, STRETCHED, TIGHT, Quadratic, noisy_mean_loss, regression_loss
 
 from llc import finite, samplers, seeds
 from llc.config import SgldConfig
@@ -124,15 +124,11 @@ def test_auto_with_minibatches_agrees_with_gibbs_on_a_deep_linear_network() -> N
     assert other.mcse is not None
     mean = one.mean - float(by_sgld.excess.mean())
     assert max(one.mcse, other.mcse) < 0.03 * other.mean
-    assert abs(mean - other.mean) < 4 * np.hypot(one.mcse, other.mcse) + 0.01 * other.mean
+    assert abs(mean - other.mean) < 4 * np.hypot(one.mcse, other.mcse)
 
 
 def test_work_of_auto_is_counted_to_the_last_hessian_product() -> None:
     posterior = noisy_mean()
     trace = draw(posterior, batch_size=16, draws=100, thin=10, chains=3)
     steps, looks, products = 100 * 10, 100 * 4, 20 + 2 * 5
-    assert trace.n_grad_evals == pytest.approx(3 * ((steps + looks) * 16 / N + products * 2))
-
-
-def test_settings_of_the_contract_are_those_of_the_schema() -> None:
-    assert set(CHEAP["sgld"]) == set(vars(SgldConfig()))
+    assert trace.n_grad_evals == pytest.approx(3 * ((steps + looks) * 16 / N + products * 2 + 100 / 3))

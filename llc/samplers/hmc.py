@@ -16,6 +16,8 @@ from llc.posterior import Number, Posterior
 from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
 
+MAX_STEPS = 1000  # leapfrog steps of a trajectory: while it adapts, the step may be far too small
+
 
 def hmc(
     key: Key[Array, ""],
@@ -31,7 +33,8 @@ def hmc(
     """Draw chains with HMC, step size and diagonal mass adapted per chain.
 
     Each trajectory's length is drawn anew from U(0, 2 × ``trajectory_length``): one fixed
-    length resonates with some direction of a quadratic, and that direction does not mix.
+    length resonates with some direction of a quadratic, and that direction does not mix. None
+    has more than ``MAX_STEPS`` steps.
 
     References
     ----------
@@ -125,7 +128,8 @@ def _advance(
         # The kernel adapts as long as its state says that it is warming up: one program for both.
         def draw(state: Any, factor: Array) -> Any:
             if trajectory_length is not None:
-                state = state._replace(trajectory_length=trajectory_length * factor)
+                longest = MAX_STEPS * state.adapt_state.step_size
+                state = state._replace(trajectory_length=jnp.minimum(trajectory_length * factor, longest))
             state = kernel(state)
             return state, {
                 "loss": posterior.loss_of_potential(state.potential_energy, state.z),

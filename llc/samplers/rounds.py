@@ -87,7 +87,8 @@ def collect(
         spent += last
         kept = ROUND * len(rounds) - tuning
         if not np.isfinite(rounds[-1]["loss"]).all():
-            break  # diverged: more draws change nothing
+            ended = "diverged"  # more draws change nothing
+            break
         if draws is not None:
             if kept >= draws:
                 break
@@ -105,7 +106,8 @@ def collect(
     stats = {name: np.concatenate([r[name] for r in rounds], axis=1) for name in rounds[0]}
     work = float(stats.pop("work").sum(dtype=np.float64)) + start_work * len(stats["loss"])
     stats = {name: values[:, min(tuning, values.shape[1] - 1) :][:, :draws] for name, values in stats.items()}
-    dropped = settled(stats["loss"].astype(np.float64)) if draws is None and np.isfinite(stats["loss"]).all() else 0
+    by_rule = draws is None and ended != "diverged"
+    dropped = settled(stats["loss"].astype(np.float64) - loss_star) if by_rule else 0
     stats = {name: values[:, dropped:] for name, values in stats.items()}
     trace = Trace(
         loss=stats.pop("loss"),

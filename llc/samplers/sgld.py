@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from llc.posterior import Params, Posterior, Scalar
@@ -21,6 +20,7 @@ CURVATURE_ROWS = 1024  # rows, at least, of a Hessian product
 FIRST_PRODUCTS, PRODUCTS = 20, 5  # of the power iteration, at w* and at each round
 GRADIENTS_PER_PRODUCT = 2
 HEAT_GRADIENTS = 2 + GRADIENTS_PER_PRODUCT  # of a look at the heat
+GRADIENTS_PER_LOSS = 1 / 3  # a forward pass, of one forward and the two of going back
 LLC_FLOOR = 0.1  # below it a share of λ̂ is not a sensible tolerance
 EXPLODED = (5.0, 30.0)  # rise of U above U(w*), per parameter and beside: at equilibrium it is about ½ and 0
 SHRINK = 0.5  # of the step, when a chain has exploded and is set back
@@ -91,7 +91,7 @@ def sgld(
     given = jnp.asarray(0.0 if auto else step_size, posterior.w_star.dtype)
     static = {"auto": auto, "batch": batch}
     start = clock.compile(_start, key_start, posterior, given, chains=chains, **static)
-    state, trace = collect(
+    _, trace = collect(
         key_draws,
         posterior,
         start(key_start, posterior, given),
@@ -106,7 +106,7 @@ def sgld(
         control=control_variates and batch is not None,
         **static,
     )
-    return replace(trace, correct=auto, tuned={"step_size": np.asarray(state.step_size)})
+    return replace(trace, correct=auto, tuned={"step_size": trace.stats["step_size"][:, -1]})
 
 
 class State(NamedTuple):
@@ -115,7 +115,7 @@ class State(NamedTuple):
     w: Params
     noise: Params  # ξ of the last step
     steepest: Params  # direction of the largest curvature, as far as it was found
-    step_size: Scalar
+    step_size: Scalar  # as curvature and explosions allow; a draw may take less
     loss: Scalar
     # Over all draws so far: a step that went on following the last of them would stay where L_n is low.
     heat: Scalar  # Σ ‖ν‖²
@@ -249,6 +249,7 @@ def _advance(
             return state, {
                 "loss": loss,
                 "distance2": jnp.sum((w - posterior.w_star) ** 2),
+                "step_size": epsilon,
                 "excess": epsilon * squared / 8,
                 "diverging": exploded,
             }
@@ -259,5 +260,6 @@ def _advance(
     state, stats = jax.vmap(chain)(jax.random.split(key, chains), state)
     per_step = (2 if control else 1) * (1.0 if batch is None else batch / posterior.n)
     per_draw = per_step * (thin + (HEAT_GRADIENTS if auto and batch is not None else 0))
+    per_draw += GRADIENTS_PER_LOSS * len(posterior.full.x) / posterior.n
     per_draw += _product_work(posterior, batch, PRODUCTS) / draws if auto else 0.0
     return state, {**stats, "work": jnp.full(stats["loss"].shape, per_draw)}
