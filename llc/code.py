@@ -57,7 +57,7 @@ def _modules(root: str, samplers: tuple[str, ...]) -> tuple[tuple[str, str], ...
         name = waiting.pop()
         path = _path(name)
         key = path.relative_to(PACKAGE.parent).as_posix()
-        if name in NO_NUMBERS or key in found:
+        if name in NO_NUMBERS or name.startswith("llc.config.") or key in found:
             continue
         tree = _parse(path)
         found[key] = hashlib.sha256(_substance(tree).encode()).hexdigest()[:12]

@@ -18,7 +18,7 @@ import yaml
 
 from llc.artifacts import write_text
 
-PLANNING = ("compose", "config", "expand", "ids", "kept", "npz", "points", "sweep", "widths")
+PLANNING = ("compose", "expand", "ids", "kept", "npz", "points", "sweep", "widths")
 RESOLVER = re.compile(rb"\$\{[^}]*:")  # ${oc.env:…}, ${now:…}: what they give is in no file
 
 
@@ -43,7 +43,9 @@ def made_from(file: Path, conf: Path, cwd: Path) -> MadeFrom:
     contents = {str(path): path.read_bytes() for path in presets}
     if any(RESOLVER.search(content) for content in [*contents.values(), sweep]):
         return MadeFrom(None, "")
-    contents |= {name: Path(__file__).with_name(f"{name}.py").read_bytes() for name in PLANNING}
+    here = Path(__file__).parent
+    code = [*(here / f"{name}.py" for name in PLANNING), *sorted((here / "config").glob("*.py"))]
+    contents |= {str(path.relative_to(here)): path.read_bytes() for path in code}
     about = [platform.python_version(), version("hydra-core"), version("omegaconf"), cwd, conf, file, _rest(file)]
     digest = hashlib.sha256(repr(about).encode())
     for name, content in contents.items():

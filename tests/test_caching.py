@@ -195,7 +195,11 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
     ),
     (
         "a default in the schema",
-        file("llc/config.py", "target_accept: float = 0.8\n    max_tree", "target_accept: float = 0.9\n    max_tree"),
+        file(
+            "llc/config/samplers.py",
+            "target_accept: float = 0.8\n    max_tree",
+            "target_accept: float = 0.9\n    max_tree",
+        ),
         {"jobs": 1, "run": 2, "summary": 1},
         "",
     ),

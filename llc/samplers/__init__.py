@@ -1,4 +1,4 @@
-"""Samplers by name: ``nuts`` is the function of that name in ``nuts.py``; its settings are in llc/config.py."""
+"""Samplers by name: ``nuts`` is the function of that name in ``nuts.py``; its settings are in llc/config."""
 
 from importlib import import_module
 

@@ -1,0 +1,42 @@
+"""Schema of ``conf/``: what each key means, its default, and which values are refused.
+
+The dataclasses are Hydra's structured configs: a wrong type or an unknown key fails when a
+configuration is composed, a wrong value when ``llc.compose.parse`` makes a Job of it.
+"""
+
+from llc.config.checks import ConfigError, nearest, require, require_choice
+from llc.config.data import DATA, DigitsData, NpzData, TeacherData
+from llc.config.job import Job, PosteriorConfig, TrainingConfig
+from llc.config.models import (
+    MODELS,
+    CrossingModel,
+    DlnModel,
+    MlpModel,
+    QuadraticModel,
+)
+from llc.config.samplers import GibbsConfig, HmcConfig, MclmcConfig, NutsConfig, SamplerConfig, SgldConfig
+
+__all__ = [
+    "DATA",
+    "MODELS",
+    "ConfigError",
+    "CrossingModel",
+    "DigitsData",
+    "DlnModel",
+    "GibbsConfig",
+    "HmcConfig",
+    "Job",
+    "MclmcConfig",
+    "MlpModel",
+    "NpzData",
+    "NutsConfig",
+    "PosteriorConfig",
+    "QuadraticModel",
+    "SamplerConfig",
+    "SgldConfig",
+    "TeacherData",
+    "TrainingConfig",
+    "nearest",
+    "require",
+    "require_choice",
+]

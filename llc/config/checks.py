@@ -1,0 +1,29 @@
+"""Errors of a configuration that name the key, the value and the fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot run. The message names the key, the value and the fix."""
+
+
+def require(ok: bool, key: str, value: object, must: str) -> None:
+    """Raise ConfigError, naming the key, its value and what it must be, unless ``ok``."""
+    if not ok:
+        raise ConfigError(f"{key}={value!r}: must be {must}")
+
+
+def require_choice(key: str, value: str, choices: Iterable[str]) -> None:
+    """Raise ConfigError, naming the nearest choice, unless ``value`` is one of ``choices``."""
+    choices = list(choices)
+    if value not in choices:
+        require(False, key, value, f"one of {', '.join(choices)}{nearest(value, choices)}")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return " (did you mean …?)" for the known word nearest to ``word``, or nothing."""
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {match[0]}?)" if match else ""

@@ -1,0 +1,81 @@
+"""A job: its training, its posterior, and the whole of its keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from llc.config.checks import require, require_choice
+from llc.config.samplers import SamplerConfig
+
+PRECISIONS = ("float32", "float64")
+OPTIMIZERS = ("adam", "adamw", "sgd")
+
+
+@dataclass
+class TrainingConfig:
+    """How w* is found. The learning rate falls to 0 along a cosine over ``steps``."""
+
+    w_star: str = "trained"  # or teacher: the teacher's own weights, no training
+    optimizer: str = "adam"
+    learning_rate: float = 1e-2
+    momentum: float = 0.9  # sgd only
+    weight_decay: float = 1e-4  # adamw only
+    steps: int = 10_000  # at most
+    batch_size: int | None = 2_048  # rows per gradient; null, or n_data or more: all
+    grad_tol: float = 1e-4  # ends when ‖∇L_n(w)‖ is below it
+
+    def __post_init__(self) -> None:
+        require_choice("training.w_star", self.w_star, ("trained", "teacher"))
+        require_choice("training.optimizer", self.optimizer, OPTIMIZERS)
+        require(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "above 0")
+        require(0 <= self.momentum < 1, "training.momentum", self.momentum, "in [0, 1)")
+        require(self.weight_decay >= 0, "training.weight_decay", self.weight_decay, "0 or more")
+        require(self.steps >= 1, "training.steps", self.steps, "at least 1")
+        require(
+            self.batch_size is None or self.batch_size >= 1,
+            "training.batch_size",
+            self.batch_size,
+            "at least 1, or null",
+        )
+        require(self.grad_tol >= 0, "training.grad_tol", self.grad_tol, "0 or more")
+
+
+@dataclass
+class PosteriorConfig:
+    """p(w) ∝ exp(−nβ L_n(w) − (γ/2)‖w − w*‖²)."""
+
+    beta0: float = 1.0  # β = beta0 / log n
+    beta: float | None = None  # a fixed β instead
+    gamma: float = 1.0  # γ, a precision: 1/γ is the prior variance of each parameter about w*
+
+    def __post_init__(self) -> None:
+        require(self.beta0 > 0, "posterior.beta0", self.beta0, "above 0")
+        require(self.beta is None or self.beta > 0, "posterior.beta", self.beta, "above 0, or null")
+        require(self.gamma >= 0, "posterior.gamma", self.gamma, "0 or more")
+
+
+@dataclass
+class Job:
+    """One job. Above the line: what the numbers depend on. Below: where and how it runs."""
+
+    data: Any = MISSING
+    model: Any = MISSING
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    posterior: PosteriorConfig = field(default_factory=PosteriorConfig)
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    seed: int = 0
+    precision: str = "float32"  # of training and sampling
+    # --------------------------------------------------------------------
+    threads: int = 1  # cores that the job may use
+    stage: str = "run"  # target: stop when w* is saved
+    target: str | None = None  # directory of a target made before; null: train one here
+    expect_id: str | None = None  # refuse to run if the id differs; the workflow sets it
+
+    def __post_init__(self) -> None:
+        require(0 <= self.seed < 2**31, "seed", self.seed, "in 0 … 2³¹ − 1")
+        require_choice("precision", self.precision, PRECISIONS)
+        require(self.threads >= 1, "threads", self.threads, "at least 1")
+        require_choice("stage", self.stage, ("run", "target"))

@@ -1,0 +1,122 @@
+"""Samplers: the keys of ``sampler``, what they mean and which values are refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from llc.config.checks import require, require_choice
+
+BUDGET = 200_000.0  # gradients of the full loss per chain, at most, where draws are added by rule
+
+
+def _check_counts(name: str, config: Any, minimum: dict[str, int]) -> None:
+    for key, least in {"chains": 1, **minimum}.items():
+        value = getattr(config, key)
+        require(value >= least, f"sampler.{name}.{key}", value, f"at least {least}")
+    require(config.draws is None or config.draws >= 8, f"sampler.{name}.draws", config.draws, "at least 8, or null")
+    require(config.budget > 0, f"sampler.{name}.budget", config.budget, "above 0")
+
+
+@dataclass
+class SgldConfig:
+    """Stochastic gradient Langevin dynamics. Counts are per chain."""
+
+    step_size: Any = "auto"  # from curvature and gradient noise; or ε, in units of w²; see llc/samplers/sgld.py
+    batch_size: int = 64  # rows per gradient; n_data or more: all of them
+    control_variates: bool = False  # take the labels' noise out of the gradients, for twice the work
+    warmup: int = 0  # steps that are dropped in any case
+    draws: int | None = None  # null: until converged
+    thin: int = 100  # steps per draw
+    chains: int = 4
+    budget: float = BUDGET
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.step_size, int | float) and not isinstance(self.step_size, bool)
+        if number:
+            self.step_size = float(self.step_size)
+        ok = self.step_size == "auto" or (number and self.step_size > 0)
+        require(ok, "sampler.sgld.step_size", self.step_size, "auto, or a number above 0")
+        _check_counts("sgld", self, {"batch_size": 1, "warmup": 0, "thin": 1})
+
+
+@dataclass
+class HmcConfig:
+    """Hamiltonian Monte Carlo, step size and diagonal mass adapted, trajectories jittered."""
+
+    target_accept: float = 0.8
+    trajectory_length: float = 1.6  # mean, in units of the adapted metric; each is U(0, 2) times it
+    warmup: int = 500  # draws in which it is tuned
+    draws: int | None = None  # null: until converged
+    chains: int = 4
+    budget: float = BUDGET
+
+    def __post_init__(self) -> None:
+        require(0 < self.target_accept < 1, "sampler.hmc.target_accept", self.target_accept, "in (0, 1)")
+        require(self.trajectory_length > 0, "sampler.hmc.trajectory_length", self.trajectory_length, "above 0")
+        _check_counts("hmc", self, {"warmup": 1})
+
+
+@dataclass
+class NutsConfig:
+    """No-U-Turn sampler, step size and diagonal mass adapted."""
+
+    target_accept: float = 0.8
+    max_tree_depth: int = 10  # at most 2^depth − 1 gradients per draw
+    warmup: int = 500  # draws in which it is tuned
+    draws: int | None = None  # null: until converged
+    chains: int = 4
+    budget: float = BUDGET
+
+    def __post_init__(self) -> None:
+        require(0 < self.target_accept < 1, "sampler.nuts.target_accept", self.target_accept, "in (0, 1)")
+        require(1 <= self.max_tree_depth <= 15, "sampler.nuts.max_tree_depth", self.max_tree_depth, "in 1 … 15")
+        _check_counts("nuts", self, {"warmup": 1})
+
+
+@dataclass
+class MclmcConfig:
+    """Microcanonical Langevin Monte Carlo, step size, L and diagonal mass tuned."""
+
+    energy_error: float = 1e-6  # variance of the energy error, per step and dimension; sets the step
+    warmup: int = 4_000  # tuning steps
+    draws: int | None = None  # null: until converged
+    thin: int = 20  # steps per draw
+    chains: int = 4
+    budget: float = BUDGET
+
+    def __post_init__(self) -> None:
+        require(self.energy_error > 0, "sampler.mclmc.energy_error", self.energy_error, "above 0")
+        _check_counts("mclmc", self, {"warmup": 10, "thin": 1})
+
+
+@dataclass
+class GibbsConfig:
+    """Block Gibbs sampling, exact: of deep linear networks with real targets only."""
+
+    warmup: int = 0  # sweeps that are dropped in any case
+    draws: int | None = None  # one sweep each; null: until converged
+    chains: int = 4
+    budget: float = BUDGET  # a sweep is a gradient for each layer
+
+    def __post_init__(self) -> None:
+        _check_counts("gibbs", self, {"warmup": 0})
+
+
+@dataclass
+class SamplerConfig:
+    """Which samplers run, and their settings; the settings of the others count for nothing."""
+
+    names: list[str] = field(default_factory=lambda: ["sgld", "nuts"])
+    sgld: SgldConfig = field(default_factory=SgldConfig)
+    hmc: HmcConfig = field(default_factory=HmcConfig)
+    nuts: NutsConfig = field(default_factory=NutsConfig)
+    mclmc: MclmcConfig = field(default_factory=MclmcConfig)
+    gibbs: GibbsConfig = field(default_factory=GibbsConfig)
+
+    def __post_init__(self) -> None:
+        known = [f.name for f in fields(self) if f.name != "names"]
+        for name in self.names:
+            require_choice("sampler.names", name, known)
+        once = 1 <= len(self.names) == len(set(self.names))
+        require(once, "sampler.names", self.names, f"one or more of {', '.join(known)}, each once")
