@@ -20,13 +20,13 @@ CHEAP: dict[str, dict[str, Any]] = {
     "sgld": {"step_size": 1e-3, "batch_size": 2, "control_variates": False, "warmup": 500, "thin": 2, **FIXED},
     "hmc": {"target_accept": 0.8, "trajectory_length": 1.6, "warmup": 100, **FIXED},
     "nuts": {"target_accept": 0.8, "max_tree_depth": 8, "warmup": 100, **FIXED},
-    "mclmc": {"energy_error": 1e-6, "warmup": 200, "thin": 2, **FIXED},
+    "mclmc": {"target_accept": 0.8, "trajectory_length": 1.6, "warmup": 100, **FIXED},
     "gibbs": {"warmup": 50, **FIXED},
 }
 ACCURATE: dict[str, dict[str, Any]] = {
-    "hmc": {**CHEAP["hmc"], "warmup": 500, "draws": 3000, "chains": 4},
+    "hmc": {**CHEAP["hmc"], "warmup": 500, "draws": 4000, "chains": 4},
     "nuts": {**CHEAP["nuts"], "warmup": 500, "draws": 2000, "chains": 4},
-    "mclmc": {**CHEAP["mclmc"], "warmup": 4000, "draws": 2000, "thin": 20, "chains": 4},
+    "mclmc": {**CHEAP["mclmc"], "warmup": 500, "draws": 3000, "chains": 4},
     "gibbs": {**CHEAP["gibbs"], "warmup": 0, "draws": 2000, "chains": 4},
 }
 
@@ -104,7 +104,7 @@ def test_the_estimate_on_a_quadratic_is_the_closed_form(name: str, problem: Quad
 
 
 @pytest.mark.parametrize("target_accept", [0.6, 0.9])
-@pytest.mark.parametrize("name", ["hmc", "nuts"])
+@pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc"])
 def test_the_step_size_of_an_adjusted_sampler_does_not_matter(name: str, target_accept: float) -> None:
     mean, mcse = llc_and_mcse(STRETCHED, name, {**ACCURATE[name], "target_accept": target_accept})
     assert abs(mean - STRETCHED.llc()) < 4 * mcse
@@ -209,13 +209,10 @@ def test_work_is_counted_in_gradients_of_the_full_loss() -> None:
     assert trace.n_grad_evals == pytest.approx(steps + losses)
     trace = sgld.sgld(seeds.key(0, "sgld"), posterior, **{**CHEAP["sgld"], "batch_size": 1, "control_variates": True})
     assert trace.n_grad_evals == pytest.approx(steps * 2 / n + losses)
-    # Two gradients a step of 200 + a third of the mass phase, 38, + 100 × 2; 20 Hessian products.
-    assert (
-        mclmc.mclmc(seeds.key(0, "mclmc"), posterior, **CHEAP["mclmc"]).n_grad_evals
-        == 2 * 3 * (mclmc._tuning_steps(200) + 200) + 2 * 20
-    )
     hamiltonian = hmc.hmc(seeds.key(0, "hmc"), posterior, **CHEAP["hmc"])
     assert hamiltonian.n_grad_evals >= 3 * 200  # at least one a draw, warm-up included
+    found = mclmc.mclmc(seeds.key(0, "mclmc"), posterior, **{**CHEAP["mclmc"], "warmup": 50})
+    assert 0 < found.n_grad_evals - 2 * found.stats["n_steps"].sum() <= 2 * 3 * 50 * hmc.TUNING_STEPS
 
 
 @pytest.mark.parametrize("name", ["sgld", "nuts", "hmc", "mclmc"])
@@ -227,14 +224,13 @@ def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
         "sgld": ((jnp.float32(1e-3),), {"auto": True, "batch": 1}, {"control": True, "thin": 1}),
         "nuts": ((0.8, None), {"max_tree_depth": 5, "warmup": 1}, {}),
         "hmc": ((0.8, 1.6), {"max_tree_depth": None, "warmup": 1}, {}),
-        "mclmc": ((1e-6,), {"warmup": 20}, {"thin": 1}),
+        "mclmc": ((0.8, 1.6), {"warmup": 20}, {}),
     }[name]
-    state = module._start(key, posterior, *hyper, chains=chains, **static)
-    advanced = hyper if module is hmc else ()
-    kept = {} if module is mclmc else static
+    state = module._start(key, posterior, *(() if module is mclmc else hyper), chains=chains, **static)
+    advanced = () if module is sgld else hyper
 
     def peak(draws: int) -> int:
-        lowered = module._advance.lower(key, posterior, state, *advanced, draws=draws, **kept, **more)
+        lowered = module._advance.lower(key, posterior, state, *advanced, draws=draws, **static, **more)
         sizes = lowered.compile().memory_analysis()
         return int(sizes.temp_size_in_bytes + sizes.output_size_in_bytes)
 

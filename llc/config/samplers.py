@@ -44,7 +44,7 @@ class SgldConfig:
 class HmcConfig:
     """Hamiltonian Monte Carlo, step size and diagonal mass adapted, trajectories jittered."""
 
-    target_accept: float = 0.8
+    target_accept: float = 0.8  # the least: more where over 1 % of the draws diverge
     trajectory_length: float = 1.6  # mean, in units of the adapted metric; each is U(0, 2) times it
     warmup: int = 500  # draws in which it is tuned
     draws: int | None = None  # null: until converged
@@ -61,7 +61,7 @@ class HmcConfig:
 class NutsConfig:
     """No-U-Turn sampler, step size and diagonal mass adapted."""
 
-    target_accept: float = 0.8
+    target_accept: float = 0.8  # the least: more where over 1 % of the draws diverge
     max_tree_depth: int = 10  # at most 2^depth − 1 gradients per draw
     warmup: int = 500  # draws in which it is tuned
     draws: int | None = None  # null: until converged
@@ -76,18 +76,19 @@ class NutsConfig:
 
 @dataclass
 class MclmcConfig:
-    """Microcanonical Langevin Monte Carlo, step size, L and diagonal mass tuned."""
+    """Metropolis-adjusted microcanonical Monte Carlo, step size and diagonal mass adapted."""
 
-    energy_error: float = 1e-6  # variance of the energy error, per step and dimension; sets the step
-    warmup: int = 4_000  # tuning steps
+    target_accept: float = 0.9  # the least: more where over 1 % of the draws diverge
+    trajectory_length: float = 1.6  # mean, in units of the adapted metric; each is U(0, 2) times it
+    warmup: int = 500  # draws in which it is tuned
     draws: int | None = None  # null: until converged
-    thin: int = 20  # steps per draw
     chains: int = 4
     budget: float = BUDGET
 
     def __post_init__(self) -> None:
-        require(self.energy_error > 0, "sampler.mclmc.energy_error", self.energy_error, "above 0")
-        _check_counts("mclmc", self, {"warmup": 10, "thin": 1})
+        require(0 < self.target_accept < 1, "sampler.mclmc.target_accept", self.target_accept, "in (0, 1)")
+        require(self.trajectory_length > 0, "sampler.mclmc.trajectory_length", self.trajectory_length, "above 0")
+        _check_counts("mclmc", self, {"warmup": 1})
 
 
 @dataclass

@@ -27,7 +27,7 @@ def nuts(
     target_accept
         Mean acceptance that the step size is adapted to.
     max_tree_depth
-        A draw takes at most 2^depth − 1 gradients.
+        A draw takes at most 2^depth − 1 gradients; in warm-up at most 127.
     warmup
         Adaptation draws, dropped.
 

@@ -10,13 +10,15 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
-from llc.diagnostics import MCSE_TARGET, diagnose, faults, settled
+from llc.diagnostics import DIVERGENT_MAX, MCSE_TARGET, diagnose, faults, settled
 from llc.posterior import Posterior
 from llc.samplers.trace import Trace
 
 ROUND = 50  # draws of each chain between two looks; a compiled program is of one round
 GROWTH = 1.25  # of a trace between two looks: each costs milliseconds
 LOOKS = 2  # that must find it converged, one after the other: a lucky one is no proof
+CAREFUL = (0.95, 0.99)  # acceptance to tune for where too many draws diverge
+CAREFUL_SHARE = 1 / 8  # of the budget, at most, that was spent when it is decided
 
 State = Any  # of all chains, with a leading axis of chains
 Stats = dict[str, Shaped[np.ndarray, "chains draws"]]
@@ -55,6 +57,7 @@ def collect(
     draws: int | None,
     budget: float,
     start_work: float = 0.0,
+    again: bool = False,
     **static: Any,
 ) -> tuple[State, Trace]:
     """Advance chains in rounds; return their last state and the trace.
@@ -75,6 +78,9 @@ def collect(
         Gradients of the full loss per chain; no round is begun that would exceed it if it took what the last one did.
     start_work
         Gradients per chain that were spent before.
+    again
+        End at a look, early in the budget, that finds half as many draws diverging as are too many: the caller
+        tunes anew.
     """
     step = clock.compile(advance, key, posterior, state, *hyper, draws=ROUND, **static)
     loss_star = float(jax.jit(Posterior.loss)(posterior, posterior.w_star))
@@ -95,6 +101,13 @@ def collect(
             continue
         if kept >= look:
             look = int(GROWTH * kept)
+            if (
+                again
+                and spent < CAREFUL_SHARE * budget
+                and np.mean([r["diverging"] for r in rounds[-(-tuning // ROUND) :]]) > DIVERGENT_MAX / 2
+            ):
+                ended = "diverging"
+                break
             loss = np.concatenate([r["loss"] for r in rounds], axis=1)[:, tuning:].astype(np.float64)
             passed = passed + 1 if _converged(float(posterior.nbeta) * (loss - loss_star)) else 0
             if passed == LOOKS:
@@ -119,6 +132,30 @@ def collect(
         time_compile_s=clock.compile_s,
         time_sample_s=clock.run_s,
     )
+    return state, trace
+
+
+def carefully(run: Callable[..., tuple[State, Trace]], target_accept: float, draws: int | None) -> tuple[State, Trace]:
+    """Run a sampler, and again with a smaller step as long as too many of its draws diverge.
+
+    A step that is too large for a narrow place keeps chains out of it, and they agree: on w1 w2³
+    NUTS was 8 % low with an acceptance of 0.8, and right with 0.99 (Betancourt 2017, arXiv
+    1701.02434, section 6.2). What was spent counts against the budget.
+
+    Parameters
+    ----------
+    run
+        ``(target_accept, start_work=, again=) -> (state, trace)``.
+    draws
+        So many were asked for: then nothing is run again.
+    """
+    targets = [target_accept, *(t for t in CAREFUL if t > target_accept)]
+    spent = 0.0
+    for target in targets:
+        state, trace = run(target, start_work=spent, again=draws is None and target != targets[-1])
+        if trace.ended != "diverging":
+            break
+        spent = trace.n_grad_evals / len(trace.loss)
     return state, trace
 
 

@@ -89,7 +89,7 @@ def sgld(
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
     given = jnp.asarray(0.0 if auto else step_size, posterior.w_star.dtype)
-    static = {"auto": auto, "batch": batch}
+    static: dict[str, Any] = {"auto": auto, "batch": batch}
     start = clock.compile(_start, key_start, posterior, given, chains=chains, **static)
     _, trace = collect(
         key_draws,
