@@ -18,6 +18,7 @@ DIVERGENT_MAX = 0.01  # share of draws; on w1²w2² 5 % of them made `ok` estima
 BIAS_MAX = 0.02  # share of λ̂ that the step size and the batches are predicted to add
 CORRECTED_MAX = 0.1  # the same where it is subtracted: what is left is of second order
 BELOW_MAX = 0.05  # share of draws whose loss is below L_n(w*)
+DEFICIT_MAX = 0.05  # share of λ̂ that it lacks because w* is not the minimum within reach
 REACH_MAX = 1.5  # γ‖w − w*‖²/d; what γ alone allows is 1
 MCSE_TARGET = 0.02  # share of λ̂: sampling by rule goes on until the standard error is below it
 

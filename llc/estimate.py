@@ -37,6 +37,8 @@ class Estimate:
     time_compile_s: float
     time_sample_s: float
     loss_star: float  # L_n(w*)
+    grad_norm: float  # ‖∇L_n(w*)‖
+    llc_deficit: float  # by how much λ̂ is too low, w* not being the minimum within reach; see llc/polish.py
     beta: float
     gamma: float
     llc_true: float | None  # λ at w*, where it is known
@@ -54,6 +56,8 @@ def estimate(
     trace: Trace,
     *,
     loss_star: float,
+    grad_norm: float,
+    llc_deficit: float,
     n: int,
     beta: float,
     gamma: float,
@@ -67,8 +71,10 @@ def estimate(
     ----------
     trace
         L_n at the kept draws, (chains, draws).
-    loss_star
-        L_n(w*), over all the data, in float64.
+    loss_star, grad_norm
+        L_n(w*) and ‖∇L_n(w*)‖, over all the data, in float64.
+    llc_deficit
+        See ``llc.polish.deficit``.
     n, beta
         Number of data and inverse temperature that the trace was drawn with.
     n_params
@@ -91,6 +97,8 @@ def estimate(
         "time_compile_s": trace.time_compile_s,
         "time_sample_s": trace.time_sample_s,
         "loss_star": loss_star,
+        "grad_norm": grad_norm,
+        "llc_deficit": llc_deficit,
         "beta": beta,
         "gamma": gamma,
         "llc_true": llc_true,
@@ -115,7 +123,8 @@ def estimate(
         "below": float(np.mean(llc < -rounding)),
         "reach": None if distance2 is None or gamma == 0 else gamma * distance2 / n_params,
     }
-    status, reason = _verdict(trace, found, mean, high, common["n_divergent"] / (chains * draws), **measured)
+    divergent = common["n_divergent"] / (chains * draws)
+    status, reason = _verdict(trace, found, mean, high, divergent, llc_deficit, **measured)
     return Estimate(
         llc_mean=mean,
         llc_std=float(llc.std(ddof=1)) if llc.size > 1 else None,
@@ -138,6 +147,7 @@ def _verdict(
     mean: float,
     ci_high: float | None,
     divergent: float,
+    deficit: float,
     *,
     drift: float | None,
     llc_bias: float | None,
@@ -165,6 +175,9 @@ def _verdict(
         return "negative", "the 95 % interval lies below zero: w* is not a minimum"
     if below > limits.BELOW_MAX:
         return "not_minimum", f"{below:.0%} of the draws have a loss below L_n(w*): w* is not a minimum"
+    if deficit > limits.DEFICIT_MAX * abs(mean):
+        lacks = f"about {deficit:.3g}, more than {limits.DEFICIT_MAX:.0%}, because w* is not a minimum"
+        return "not_minimum", f"the LLC is too low by {lacks}: train or polish longer, or raise γ"
     if reach is not None and reach > limits.REACH_MAX:
         return "not_local", f"the draws are {reach:.2g} times as far from w* (squared) as γ alone lets them be: raise γ"
     return "ok", ""

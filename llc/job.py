@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from llc import artifacts, code, known, locks, seeds, target
 from llc.config import Job
 from llc.ids import run_id, target_id
+from llc.polish import deficit
 from llc.posterior import Posterior, batch, inverse_temperature, sufficient_rows
 from llc.samplers import Trace
 from llc.samplers import load as load_sampler
@@ -68,8 +69,8 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     with timings.measure("train"):
         found = target.load(Path(job.target), job, problem) if job.target else target.make(job, problem)
     log.info(
-        "w*: %d parameters, L_n(w*) = %.6g, |grad| = %.3g, %s after %d steps",
-        model.n_params, found.loss, found.grad_norm, found.stopped, found.steps,
+        "w*: %d parameters, L_n(w*) = %.6g, |grad| = %.3g, %s after %d + %d steps",
+        model.n_params, found.loss, found.grad_norm, found.stopped, found.steps, found.polish_steps,
     )  # fmt: skip
     if job.target is None:
         target.save(found, job, folder, core_s=sum(timings.values()) * job.threads)
@@ -96,6 +97,7 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     )
     with timings.measure("diagnose"):
         answers = known.answers(job, problem, found, n * beta)
+        lacking = deficit(posterior, found.loss, found.grad_norm)
     traces: dict[str, Trace] = {}
     estimates: dict[str, Estimate] = {}
     for name in sorted(job.sampler.names):
@@ -106,6 +108,8 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
             found_llc = estimate(
                 trace,
                 loss_star=found.loss,
+                grad_norm=found.grad_norm,
+                llc_deficit=lacking,
                 n=n,
                 beta=beta,
                 gamma=job.posterior.gamma,

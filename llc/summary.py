@@ -138,7 +138,6 @@ def _tidy(jobs: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
         {
             **dict(zip(columns, job, strict=True)),
             "n_params": run.about["target"]["n_params"],
-            "grad_norm": run.about["target"]["grad_norm"],
             "training_stopped": run.about["target"]["stopped"],
             "sampler": sampler,
             **estimate,

@@ -21,6 +21,7 @@ from llc.config import Job, TrainingConfig
 from llc.data import Dataset
 from llc.ids import target_id
 from llc.models import Model
+from llc.polish import polish, tolerance
 from llc.posterior import Batch, Loss, Number, Params, batch, negative_log_likelihood
 
 CHECK_EVERY = 50  # steps between looks at the gradient of the full loss
@@ -46,8 +47,11 @@ class Target(NamedTuple):
     w_star: Float[np.ndarray, " dim"]
     loss: float  # L_n(w*)
     grad_norm: float  # ‖∇L_n(w*)‖
-    steps: int
-    stopped: str  # why training ended: grad_tol, step_limit, or teacher (no training)
+    steps: int  # of the optimizer
+    polish_steps: int
+    # Why its last stage ended: grad_tol, step_limit, polished (nothing is left to gain within reach),
+    # rounding (which hides what is left), or teacher (no training).
+    stopped: str
     data_sha256: str
     test_loss: float | None  # mean negative log likelihood of the test rows, where there are any
     test_accuracy: float | None
@@ -64,9 +68,9 @@ def make(job: Job, problem: Problem) -> Target:
     model, data, loss_fn = problem
     if job.training.w_star == "teacher":
         assert data.w_true is not None  # parsed: the data have a teacher
-        w_star, steps, stopped = data.w_true.astype(job.precision), 0, "teacher"
+        w_star, steps, polished, stopped = data.w_true.astype(job.precision), 0, 0, "teacher"
     else:
-        w_star, steps, stopped = _train(job, problem)
+        w_star, steps, polished, stopped = _train(job, problem)
     loss, grad_norm = _full_loss(w_star, problem)
     if not np.isfinite([loss, grad_norm]).all():
         raise FloatingPointError(
@@ -82,10 +86,10 @@ def make(job: Job, problem: Problem) -> Target:
             if data.y.dtype.kind == "i":
                 predicted = np.argmax(jax.jit(model.apply)(w, test.x), axis=1)
                 test_accuracy = float(np.mean(predicted == data.y_test))
-    return Target(w_star, loss, grad_norm, steps, stopped, data.sha256(), test_loss, test_accuracy)
+    return Target(w_star, loss, grad_norm, steps, polished, stopped, data.sha256(), test_loss, test_accuracy)
 
 
-def _train(job: Job, problem: Problem) -> tuple[Float[np.ndarray, " dim"], int, str]:
+def _train(job: Job, problem: Problem) -> tuple[Float[np.ndarray, " dim"], int, int, str]:
     model, data, loss_fn = problem
     config, rows = job.training, batch(data.x, data.y, data.sigma, job.precision)
     w, steps, grad_norm = _descend(
@@ -99,8 +103,14 @@ def _train(job: Job, problem: Problem) -> tuple[Float[np.ndarray, " dim"], int, 
         n_steps=config.steps,
         batch_size=_batch_size(config, len(data.x)),
     )
-    stopped = "grad_tol" if float(grad_norm) <= config.grad_tol else "step_limit"
-    return np.asarray(w), int(steps), stopped
+    if config.polish_steps == 0:
+        return np.asarray(w), int(steps), 0, "grad_tol" if float(grad_norm) <= config.grad_tol else "step_limit"
+    # n L_n(w) + ½‖w − w_t‖²: a pull of the strength that γ = 1 has at β = 1.
+    n = float(len(data.x))
+    grad_tol = tolerance(n, 1 / n)
+    end = polish(w, rows, 1 / n, grad_tol, config.polish_steps, loss_fn=loss_fn)
+    stopped = "polished" if end.grad_norm <= grad_tol else "step_limit" if end.falling else "rounding"
+    return np.asarray(end.w), int(steps), int(end.steps), stopped
 
 
 def _batch_size(config: TrainingConfig, n: int) -> int | None:

@@ -17,7 +17,7 @@ def write_run(folder: Path, run_id: str, llc_mean: Mapping[str, float | None], c
         {name: _estimate(value) for name, value in llc_mean.items()},
         run_id=run_id,
         threads=1,
-        target={"n_params": 51, "grad_norm": 1e-5, "stopped": "grad_tol"},
+        target={"n_params": 51, "grad_norm": 1e-5, "stopped": "polished"},
         timings_s={"train": 1.0, "sample": 4.0},
         code=code.modules("run", llc_mean),
     )
@@ -42,6 +42,8 @@ def _estimate(llc_mean: float | None) -> Estimate:
         time_compile_s=1.0,
         time_sample_s=3.0,
         loss_star=0.5,
+        grad_norm=1e-5,
+        llc_deficit=0.0,
         beta=0.2,
         gamma=1.0,
         llc_true=None,

@@ -56,6 +56,7 @@ REFUSED = [
     "training.steps=0",
     "training.batch_size=-1",
     "training.grad_tol=-0.1",
+    "training.polish_steps=-1",
     "posterior.beta0=0.0",
     "posterior.beta=0.0",
     "posterior.gamma=-1.0",

@@ -17,8 +17,17 @@ def trace_of(llc: np.ndarray, **stats: np.ndarray) -> Trace:
     return Trace(loss=LOSS_STAR + llc / (N * BETA), n_grad_evals=1.0, stats=stats)
 
 
-def verdict_on(trace: Trace) -> Estimate:
-    return estimate(trace, loss_star=LOSS_STAR, n=N, beta=BETA, gamma=2.0, n_params=10)
+def verdict_on(trace: Trace, llc_deficit: float = 0.0) -> Estimate:
+    return estimate(
+        trace,
+        loss_star=LOSS_STAR,
+        grad_norm=0.01,
+        llc_deficit=llc_deficit,
+        n=N,
+        beta=BETA,
+        gamma=2.0,
+        n_params=10,
+    )
 
 
 def estimate_of(llc: np.ndarray, **stats: np.ndarray) -> Estimate:
@@ -205,6 +214,21 @@ def test_draws_below_the_loss_at_w_star_say_that_it_is_no_minimum(below: float, 
     llc = independent(20.0)
     llc[:, :: round(1 / below)] = -0.1
     assert estimate_of(llc).status == status
+
+
+@pytest.mark.parametrize(("share", "status"), [(0.049, "ok"), (0.051, "not_minimum")])
+def test_an_estimate_that_lacks_what_w_star_is_above_the_minimum_is_told(share: float, status: str) -> None:
+    llc = independent()
+    found = verdict_on(trace_of(llc), llc_deficit=share * llc.mean())
+    assert found.status == status
+    assert (found.grad_norm, found.llc_deficit) == (0.01, pytest.approx(share * llc.mean()))
+    assert found.llc_mean == pytest.approx(llc.mean())
+    assert ("too low by about 0.25" in found.reason) == (status != "ok")
+
+
+def test_chains_that_disagree_say_nothing_of_w_star() -> None:
+    llc = independent() + np.array([[0], [0], [0], [9]])
+    assert verdict_on(trace_of(llc), llc_deficit=1e3).status == "not_converged"
 
 
 def test_every_status_but_ok_has_a_reason() -> None:

@@ -49,7 +49,7 @@ def gaussian_integral(of: Job, problem: target.Problem, w_star: np.ndarray) -> f
         "training=truth data.noise=none model.teacher=zero",
         "training=truth data.noise_scale=0.5",
         "training=fast data.noise_scale=0.5 training.batch_size=null training.grad_tol=1e-6",
-        "training=fast training.steps=3",
+        "training=early training.steps=3",
         "training=truth data.noise=student_t posterior.gamma=50 posterior.beta=1 data.sigma=2",
     ],
 )
@@ -64,7 +64,7 @@ def test_linear_regression_has_half_its_inputs_where_w_star_is_the_minimum() -> 
     assert answers("model=quadratic", "model.d_in=3", "training=fast", *trained)[0].llc_true == 1.5
 
 
-@pytest.mark.parametrize("overrides", ["training=truth data.noise_scale=0.5", "training=fast training.steps=3"])
+@pytest.mark.parametrize("overrides", ["training=truth data.noise_scale=0.5", "training=early training.steps=3"])
 def test_no_coefficient_is_called_true_where_w_star_is_not_the_minimum(overrides: str) -> None:
     found = answers("model=quadratic", *overrides.split())[0]
     assert found.llc_true is None

@@ -17,8 +17,9 @@ from llc.summary import aggregate_results, read_jobs, write_failures, write_summ
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
 COLUMNS = [
     "llc_mean", "llc_std", "llc_mcse", "llc_ci_low", "llc_ci_high", "ess", "ess_tail", "rhat", "accept_rate",
-    "n_divergent", "n_chains", "n_draws", "n_grad_evals", "time_compile_s", "time_sample_s", "loss_star", "beta",
-    "gamma", "llc_true", "llc_exact", "n_dropped", "drift", "llc_bias", "below", "reach", "status", "reason",
+    "n_divergent", "n_chains", "n_draws", "n_grad_evals", "time_compile_s", "time_sample_s", "loss_star", "grad_norm",
+    "llc_deficit", "beta", "gamma", "llc_true", "llc_exact", "n_dropped", "drift", "llc_bias", "below", "reach",
+    "status", "reason",
 ]  # fmt: skip
 
 
@@ -194,7 +195,7 @@ def test_estimates_have_a_row_per_job_and_sampler(results: Results) -> None:
         for sampler, extra in [("nuts", 0), ("sgld", 0.5)]
     ]
     assert set(table["n_params"]) == {51}
-    assert set(table["training_stopped"]) == {"grad_tol"}
+    assert set(table["training_stopped"]) == {"polished"}
 
 
 def test_a_finished_sweep_has_no_failures(results: Results) -> None:
@@ -213,7 +214,7 @@ def test_runs_of_other_sweeps_are_left_out(results: Results) -> None:
 def test_a_sweep_is_aggregated_like_its_summary(results: Results) -> None:
     results.finish(0, 1, 2)
     write_summary(results.folder)
-    written = pd.read_csv(results.folder / "summary.csv", dtype={"run_id": str})
+    written = pd.read_csv(results.folder / "summary.csv", dtype={"run_id": str, "code": str})
     pd.testing.assert_frame_equal(aggregate_results(results.folder), written)
 
 

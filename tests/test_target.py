@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from llc import target
-from llc.config import DlnModel, Job, MlpModel, TeacherData, TrainingConfig
+from llc.config import DigitsData, DlnModel, Job, MlpModel, TeacherData, TrainingConfig
+from llc.data import Dataset
 
 
 def regression(**training: object) -> tuple[Job, target.Problem]:
-    """Return a linear regression: one layer, five inputs, noisy labels."""
+    """Return a linear regression: one layer, five inputs, noisy labels; not polished unless asked for."""
     job = Job(
         data=TeacherData(n_data=200, sigma=1.0),
         model=DlnModel(widths=[5, 1], rank=1),
-        training=TrainingConfig(**training),  # type: ignore[arg-type]
+        training=TrainingConfig(**{"polish_steps": 0, **training}),  # type: ignore[arg-type]
     )
     return job, target.problem(job)
 
@@ -43,7 +44,50 @@ def test_training_says_why_it_ended() -> None:
     assert early.steps < 10_000
     assert early.grad_norm <= 1e-2
     cut = target.make(*regression(grad_tol=0.0, steps=130))
-    assert (cut.stopped, cut.steps) == ("step_limit", 130)
+    assert (cut.stopped, cut.steps, cut.polish_steps) == ("step_limit", 130, 0)
+
+
+def test_polishing_finds_the_minimum_that_one_unit_of_pull_per_likelihood_allows() -> None:
+    start = target.make(*regression(steps=20))
+    job, problem = regression(steps=20, polish_steps=1000)
+    found = target.make(job, problem)
+    x, y = problem.data.x, problem.data.y
+    # n L_n(w) + ½‖w − start‖², σ = 1
+    exact = np.linalg.solve(x.T @ x + np.eye(5), x.T @ y[:, 0] + start.w_star)
+    least_squares = np.linalg.lstsq(x, y[:, 0])[0]
+    assert np.linalg.norm(exact - least_squares) > 1e-3
+    np.testing.assert_allclose(found.w_star, exact, atol=1e-4)
+    assert found.grad_norm == pytest.approx(np.linalg.norm(exact - start.w_star) / 200, rel=0.05)
+    assert found.grad_norm < 0.02 * start.grad_norm
+    assert (found.steps, found.stopped) == (20, "polished")
+    assert 0 < found.polish_steps < 30
+
+
+def test_polishing_ends_at_its_limit() -> None:
+    found = target.make(*regression(steps=20, polish_steps=1))
+    assert (found.stopped, found.steps, found.polish_steps) == ("step_limit", 20, 1)
+
+
+def test_polishing_keeps_a_network_that_has_no_minimum_where_it_is() -> None:
+    # Classes that can be told apart without error: L_n falls to 0 as the weights grow without end.
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 3))
+    data = Dataset(x, (x[:, 0] > 0).astype(np.int32), x[:0], np.zeros(0, np.int32), sigma=1.0)
+    model = MlpModel(widths=[4], d_in=3, d_out=2)
+    starts, ends = [
+        target.make(
+            job := Job(data=DigitsData(), model=model, training=TrainingConfig(steps=500, polish_steps=steps)),
+            target.problem(Job(data=TeacherData(n_data=60), model=model))._replace(data=data),
+        )
+        for steps in (0, 2000)
+    ]
+    assert job.training.polish_steps == 2000
+    moved = np.linalg.norm(ends.w_star - starts.w_star)
+    assert 1e-3 < moved < 0.2 * np.linalg.norm(starts.w_star)
+    assert ends.stopped == "polished"
+    # What n L_n and the pull had to gain is gained.
+    assert 60 * ends.loss + moved**2 / 2 < 60 * starts.loss
+    assert ends.grad_norm == pytest.approx(moved / 60, abs=1e-3)
 
 
 def test_minibatches_of_all_rows_or_more_are_the_full_gradient() -> None:

@@ -16,7 +16,11 @@ OPTIMIZERS = ("adam", "adamw", "sgd")
 
 @dataclass
 class TrainingConfig:
-    """How w* is found. The learning rate falls to 0 along a cosine over ``steps``."""
+    """How w* is found: an optimizer whose learning rate falls to 0 along a cosine over ``steps``, then polishing.
+
+    Polishing is L-BFGS on all the rows, to the minimum within reach of where the optimizer ended, see
+    ``llc/polish.py``. λ̂ of a w* that is none is too low: the column ``llc_deficit`` says by how much.
+    """
 
     w_star: str = "trained"  # or teacher: the teacher's own weights, no training
     optimizer: str = "adam"
@@ -25,7 +29,8 @@ class TrainingConfig:
     weight_decay: float = 1e-4  # adamw only
     steps: int = 10_000  # at most
     batch_size: int | None = 2_048  # rows per gradient; null, or n_data or more: all
-    grad_tol: float = 1e-4  # ends when ‖∇L_n(w)‖ is below it
+    grad_tol: float = 1e-4  # the optimizer ends when ‖∇L_n(w)‖ is below it
+    polish_steps: int = 1_000  # at most; 0: w* is where the optimizer ended, as for an early checkpoint
 
     def __post_init__(self) -> None:
         require_choice("training.w_star", self.w_star, ("trained", "teacher"))
@@ -41,6 +46,7 @@ class TrainingConfig:
             "at least 1, or null",
         )
         require(self.grad_tol >= 0, "training.grad_tol", self.grad_tol, "0 or more")
+        require(self.polish_steps >= 0, "training.polish_steps", self.polish_steps, "0 or more")
 
 
 @dataclass

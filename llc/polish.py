@@ -1,0 +1,108 @@
+"""Descent to the minimum within reach: what is left to gain at w, and w without it."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Int
+
+from llc.posterior import Batch, Loss, Number, Params, Posterior, Scalar
+
+MEMORY = 20  # pairs of steps and gradients that L-BFGS remembers
+LEFT = 1e-3  # nats that may be left to gain
+DEFICIT_STEPS = 500  # of the descent that measures a deficit
+
+
+class Polished(NamedTuple):
+    """Where a descent ended, and how."""
+
+    w: Params
+    steps: Int[Array, ""]
+    grad_norm: Scalar  # of the loss and the pull together
+    falling: Bool[Array, ""]  # false: no lower point was found, for rounding
+
+
+def tolerance(nats: float, pull: float) -> float:
+    """Return the gradient norm at which less than ``LEFT`` nats are left to gain.
+
+    A function whose curvature is at least ``pull`` lies at most ‖∇f‖²/(2 pull) above its minimum;
+    it counts ``nats`` times.
+    """
+    return math.sqrt(2 * LEFT * pull / nats)
+
+
+@partial(jax.jit, static_argnames="loss_fn")
+def polish(
+    start: Params, data: Batch, pull: Number, grad_tol: Number, max_steps: Int[Array, ""] | int, *, loss_fn: Loss
+) -> Polished:
+    """Minimise L(w) + (pull/2)‖w − start‖² from ``start``, by L-BFGS on all the rows.
+
+    The loss of a network mostly has no minimum nearby: its valleys go on falling, ever more slowly,
+    to where the weights are ten times as large and another network. The pull keeps w in place in all
+    directions whose curvature is below it, and changes nothing in the others.
+
+    References
+    ----------
+    Liu and Nocedal (1989), Mathematical Programming 45, 503–528; the zoom line search with
+    approximate decrease of Hager and Zhang (2006), both as Optax has them.
+    """
+    lbfgs = optax.lbfgs(memory_size=MEMORY)
+
+    def objective(w: Params) -> Scalar:
+        return loss_fn(w, data) + 0.5 * pull * jnp.sum((w - start) ** 2)
+
+    def unfinished(carry: tuple[Polished, optax.OptState, Scalar, Params]) -> Array:
+        at = carry[0]
+        return (at.steps < max_steps) & (at.grad_norm > grad_tol) & at.falling  # false as soon as it is NaN
+
+    def step(
+        carry: tuple[Polished, optax.OptState, Scalar, Params],
+    ) -> tuple[Polished, optax.OptState, Scalar, Params]:
+        at, state, value, gradient = carry
+        updates, state = lbfgs.update(gradient, state, at.w, value=value, grad=gradient, value_fn=objective)
+        value, gradient = optax.tree.get(state, "value"), optax.tree.get(state, "grad")
+        # A line search that finds no lower point, for rounding, may give any. That a step lowers the
+        # value is not asked for: in float32 many that do so together are each below its rounding.
+        falling = optax.tree.get(state, "decrease_error") <= 0
+        w = jnp.where(falling, optax.apply_updates(at.w, updates), at.w)
+        norm = jnp.where(falling, jnp.linalg.norm(gradient), at.grad_norm)
+        return Polished(w, at.steps + falling, norm, falling), state, value, gradient
+
+    value, gradient = jax.value_and_grad(objective)(start)
+    at = Polished(start, jnp.array(0), jnp.linalg.norm(gradient), jnp.array(True))
+    return jax.lax.while_loop(unfinished, step, (at, lbfgs.init(start), value, gradient))[0]
+
+
+def deficit(posterior: Posterior, loss_star: float, grad_norm: float) -> float:
+    r"""Return nβ (L_n(w*) − L_n(w)), w the minimum of U within reach: by so much λ̂ is too low.
+
+    It is found by descent, so that it is right whatever the signs of the curvatures at w*, and at
+    least what is returned if ``DEFICIT_STEPS`` end first. On a quadratic of curvatures h, centred
+    off its minimum by δ, it is
+
+    .. math:: \frac{nβ}{2} \sum_i h_i δ_i^2 \left[1 - \left(\frac{γ}{nβ h_i + γ}\right)^2\right],
+
+    exactly what λ̂ lacks there. Where a bound says that it is below ``LEFT``, the bound is returned.
+
+    Parameters
+    ----------
+    loss_star, grad_norm
+        L_n(w*) and ‖∇L_n(w*)‖, over all the data, in float64.
+    """
+    nbeta, gamma = float(posterior.nbeta), float(posterior.gamma)
+    bound = nbeta * loss_star  # no loss is below 0
+    if gamma > 0:
+        bound = min(bound, (nbeta * grad_norm) ** 2 / gamma)  # of the quadratic, at its worst h, which is 0
+    if bound <= LEFT:
+        return bound
+    pull = gamma / nbeta
+    found = polish(
+        posterior.w_star, posterior.full, pull, tolerance(nbeta, pull), DEFICIT_STEPS, loss_fn=posterior.loss_fn
+    )
+    loss = jax.jit(Posterior.loss)
+    return nbeta * float(loss(posterior, posterior.w_star) - loss(posterior, found.w))

@@ -1,0 +1,106 @@
+"""What is left to gain at w*, against closed forms and another minimiser."""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from composing import job
+from scipy.optimize import minimize
+
+from llc import finite, target
+from llc.polish import LEFT, deficit, polish
+from llc.posterior import Posterior, batch, inverse_temperature, sufficient_rows
+
+X = np.random.default_rng(0).normal(size=(500, 6)) * np.array([3.0, 1.0, 0.3, 0.1, 0.03, 0.0])
+NBETA = 500 / np.log(500)
+
+
+def quadratic(w: jax.Array, data: object) -> jax.Array:
+    return 0.5 * jnp.mean((X @ w) ** 2)  # its minimum is 0, at 0
+
+
+def around(w_star: np.ndarray, gamma: float) -> Posterior:
+    rows = batch(X, X[:, :1], 1.0, "float32")
+    return Posterior(quadratic, rows, rows, jnp.asarray(w_star, jnp.float32), jnp.float32(NBETA), jnp.float32(gamma))
+
+
+@pytest.mark.parametrize("gamma", [1.0, 30.0])
+@pytest.mark.parametrize("distance", [0.0, 0.01, 1.0])
+def test_the_deficit_is_what_a_quadratic_lacks_off_its_minimum(gamma: float, distance: float) -> None:
+    h, basis = np.linalg.eigh(X.T @ X / len(X))
+    delta = distance * np.ones(6)
+    exact = finite.quadratic(h, NBETA, gamma) - finite.quadratic(h, NBETA, gamma, delta)
+    w_star = basis @ delta
+    hessian = X.T @ X / len(X)
+    loss, gradient = 0.5 * w_star @ hessian @ w_star, hessian @ w_star
+    found = deficit(around(w_star, gamma), loss, float(np.linalg.norm(gradient)))
+    assert found == pytest.approx(exact, rel=2e-3, abs=LEFT)
+    assert (exact > 100 * LEFT) == (distance == 1.0)  # so that the tolerance is none
+
+
+def test_without_a_pull_the_deficit_is_the_whole_height_above_the_minimum() -> None:
+    w_star = np.ones(6)
+    loss = float(np.mean((X @ w_star) ** 2)) / 2
+    assert deficit(around(w_star, 0.0), loss, 1.0) == pytest.approx(NBETA * loss, rel=1e-3)
+
+
+def test_a_step_to_where_it_is_higher_is_not_taken() -> None:
+    def ledge(w: jax.Array, data: object) -> jax.Array:
+        return jnp.sum(w) + jax.lax.stop_gradient(jnp.where(jnp.sum(w) < 6 - 1e-5, 10.0, 0.0))
+
+    start = jnp.ones(6, jnp.float32)
+    end = polish(start, around(np.ones(6), 1.0).full, 1e-3, 1e-3, 100, loss_fn=ledge)
+    assert not end.falling
+    assert end.steps < 100
+    assert ledge(end.w, None) < 6
+
+
+@cache
+def network(*overrides: str) -> tuple[Posterior, target.Target]:
+    """Return the posterior of a small network and its w*."""
+    of = job("model=small", *overrides)
+    problem = target.problem(of)
+    found = target.make(of, problem)
+    n = len(problem.data.x)
+    rows = batch(problem.data.x, problem.data.y, problem.data.sigma, "float32")
+    nbeta = jnp.float32(n * inverse_temperature(of.posterior, n))
+    return Posterior(problem.loss_fn, rows, rows, jnp.asarray(found.w_star), nbeta, jnp.float32(1.0)), found
+
+
+def lowest(posterior: Posterior) -> float:
+    """Return nβ (L_n(w*) − L_n(w)) with w the minimum of U that SciPy finds from w*, in float64."""
+    with jax.enable_x64(True):
+        posterior = jax.tree.map(lambda x: x.astype("float64"), posterior)
+        potential = jax.jit(jax.value_and_grad(Posterior.potential, argnums=1))
+        start = posterior.w_star
+        end = minimize(lambda w: [np.asarray(v) for v in potential(posterior, w)], start, jac=True, method="BFGS")
+        return float(posterior.nbeta * (posterior.loss(start) - posterior.loss(jnp.asarray(end.x))))
+
+
+def test_an_undertrained_network_lacks_what_another_minimiser_finds() -> None:
+    posterior, w_star = network("training=early")
+    found = deficit(posterior, w_star.loss, w_star.grad_norm)
+    assert found > 1.0
+    assert found == pytest.approx(lowest(posterior), rel=0.02)
+
+
+def test_a_polished_network_lacks_next_to_nothing() -> None:
+    posterior, w_star = network("training=fast")
+    assert w_star.polish_steps > 100
+    # 0.98 without polishing; λ̂ is about 17.
+    assert deficit(posterior, w_star.loss, w_star.grad_norm) < 0.17
+
+
+def test_the_teachers_weights_lack_the_share_of_the_labels_noise() -> None:
+    # λ / log n on average over data, λ half the parameters of a regular model.
+    of = job("model=quadratic", "model.d_in=200", "training=truth", "data.n_data=2000")
+    problem = target.problem(of)
+    found = target.make(of, problem)
+    full = batch(*sufficient_rows(problem.data.x, problem.data.y), problem.data.sigma, "float32")
+    nbeta = 2000 / np.log(2000)
+    posterior = Posterior(problem.loss_fn, full, full, jnp.asarray(found.w_star), jnp.float32(nbeta), jnp.float32(1.0))
+    lacking = deficit(posterior, found.loss, found.grad_norm)
+    # ½ χ²_d of variance d/2, the noise being estimated from the data that it is of.
+    assert lacking * np.log(2000) == pytest.approx(100.0, abs=4 * 10)
