@@ -12,12 +12,16 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/target.smk"
 include: "workflow/rules/run.smk"
 include: "workflow/rules/summary.smk"
+include: "workflow/rules/figures.smk"
+
+
+report: "workflow/report/workflow.rst"
 
 
 rule all:
     default_target: not PARTIAL
     input:
-        expand("results/sweeps/{sweep}/summary.csv", sweep=PLANS),
+        expand("results/sweeps/{sweep}/report.html", sweep=PLANS),
         [run for name in PLANS for run in lost_runs(name)],
 
 
@@ -33,8 +37,10 @@ rule partial:
         "envs/llc.yaml"
     params:
         folders=expand("results/sweeps/{sweep}", sweep=PLANS),
+        captions=CAPTIONS,
     shell:
-        "for folder in {params.folders:q}; do python -m llc.summary --partial $folder; done 2>&1 | tee {log} >&2"
+        "for folder in {params.folders:q}; do python -m llc.summary --partial $folder; "
+        "python -m llc.figures $folder/partial {params.captions}; done 2>&1 | tee {log} >&2"
 
 
 onstart:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 METRICS = "metrics_summary.csv"
 RUN_INFO = "run_info.json"
+PAGE, MADE = "report.html", "made.json"  # of a sweep's figures: their page, and what they were made from
 TEXT = ("sampler", "status", "reason")  # the columns of metrics_summary.csv that are not numbers
 REMEDY = "delete {} and run the sweep again"
 

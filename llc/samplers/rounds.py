@@ -10,7 +10,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
-from llc.diagnostics import MCSE_TARGET, diagnose, faults, settled
+from llc.diagnostics import diagnose, faults, settled
+from llc.limits import MCSE_TARGET
 from llc.posterior import Posterior
 from llc.samplers.trace import Trace
 

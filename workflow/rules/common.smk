@@ -18,6 +18,7 @@ TRAIN = Path(os.path.relpath(ROOT / "train.py"))
 CACHE = Path(".cache")
 STALE = CACHE / "stale"
 RESULTS = Path("results")
+CAPTIONS = Path(os.path.relpath(ROOT / "workflow" / "report"))
 SETTINGS = {"sweep": None, "code": ("check", "keep"), "partial": ("false", "true")}
 
 for _key, _value in config.items():
@@ -141,6 +142,23 @@ def threads_of_run(wildcards):
 
 def threads_of_target(wildcards):
     return TARGETS[wildcards.target_id].threads
+
+
+def input_of_figures(wildcards):
+    folder = RESULTS / "sweeps" / wildcards.sweep
+    page = folder / "report.html"
+    return [stamp(STALE, why, page) for why in plan.figures_stale(folder, CAPTIONS)]
+
+
+def figures(kind, label):
+    """Return the folder of the figures of a kind, each with its caption in the report."""
+    return report(
+        directory(f"results/sweeps/{{sweep}}/figures/{kind}"),
+        patterns=["{figure}.svg"],
+        caption=f"../report/{kind}.rst",
+        category="{sweep}",
+        labels={"figure": label},
+    )
 
 
 # A job with N inputs that other jobs make costs Snakemake O(N²): above this many the runs of a
