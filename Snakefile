@@ -45,8 +45,14 @@ rule partial:
 
 onstart:
     show_plans()
+    watch()
+
+
+onsuccess:
+    show_summaries()
 
 
 onerror:
     for name in PLANS:
         shell(f"python -m llc.summary --failures results/sweeps/{name} >&2")
+    show_summaries()

@@ -18,7 +18,10 @@ from llc.config import ConfigError
 PACKAGE = Path(__file__).resolve().parent
 STAGES = {"target": "llc.target", "run": "llc.job", "figures": "llc.figures"}
 # What these make is in the run id, or is the form of a file and not a number.
-NO_NUMBERS = {"llc", *(f"llc.{name}" for name in ("artifacts", "code", "compose", "config", "ids", "locks"))}
+NO_NUMBERS = {
+    "llc",
+    *(f"llc.{name}" for name in ("artifacts", "code", "compose", "config", "ids", "locks", "terminal")),
+}
 
 
 def modules(stage: str, samplers: Iterable[str] = ()) -> dict[str, str]:

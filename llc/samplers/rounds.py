@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -21,6 +23,20 @@ LOOKS = 2  # that must find it converged, one after the other: a lucky one is no
 
 State = Any  # of all chains, with a leading axis of chains
 Stats = dict[str, Shaped[np.ndarray, "chains draws"]]
+
+# (share of the draws or of the budget that is done, nβ (L_n − L_n(w*)) of the draws of a round that are kept)
+Look = Callable[[float, Float[np.ndarray, "chains draws"]], None]
+_look: ContextVar[Look | None] = ContextVar("look", default=None)
+
+
+@contextmanager
+def watched(look: Look) -> Iterator[None]:
+    """Call ``look`` after each round of the samplers that run in the block."""
+    token = _look.set(look)
+    try:
+        yield
+    finally:
+        _look.reset(token)
 
 
 class Clock:
@@ -87,6 +103,10 @@ def collect(
         last = float(rounds[-1]["work"].sum(axis=1).mean())
         spent += last
         kept = ROUND * len(rounds) - tuning
+        if (look_on := _look.get()) is not None:
+            share = spent / budget if draws is None else (tuning + kept) / (tuning + draws)
+            new = rounds[-1]["loss"][:, ROUND - min(ROUND, max(kept, 0)) :].astype(np.float64)
+            look_on(share, float(posterior.nbeta) * (new - loss_star))
         if not np.isfinite(rounds[-1]["loss"]).all():
             ended = "diverged"  # more draws change nothing
             break

@@ -3,12 +3,14 @@
 import atexit
 import shlex
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
-from llc import locks, plan, sweep
+from llc import locks, plan, progress, sweep
 from llc.config import ConfigError, nearest
 from llc.stamps import stamp
 
@@ -64,7 +66,25 @@ if workflow.is_main_process:
 @cache
 def show_plans():
     for made in PLANS.values():
-        print(plan.text(made), file=sys.stderr)
+        progress.say(plan.text(made))
+
+
+@cache
+def watch():
+    """Say a line for each run that ends, in the place of Snakemake's own, unless these are asked for."""
+    logger.addHandler(progress.Watch(PLANS.values(), RESULTS))
+    settings = workflow.output_settings
+    if not (settings.printshellcmds or settings.verbose):
+        for handler in logger.handlers:
+            if handler.name == "DefaultStreamHandler":
+                handler.addFilter(progress.Quiet())
+    return time.monotonic()
+
+
+def show_summaries():
+    for name, before in PLANS.items():
+        seconds = time.monotonic() - watch()
+        progress.say(progress.summary(before, RESULTS, KEEP_CODE, seconds))
 
 
 JOBS = {job.run_id: job for made in PLANS.values() for job in reversed(made.jobs)}
