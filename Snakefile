@@ -21,7 +21,11 @@ report: "workflow/report/workflow.rst"
 rule all:
     default_target: not PARTIAL
     input:
-        expand("results/sweeps/{sweep}/report.html", sweep=PLANS),
+        expand(
+            "results/sweeps/{sweep}/{file}",
+            sweep=PLANS,
+            file=["summary.csv", "report.html"],
+        ),
         [run for name in PLANS for run in lost_runs(name)],
 
 

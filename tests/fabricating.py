@@ -1,15 +1,16 @@
 """Finished runs that were not run: the files are written by the code that writes a real run's."""
 
-from collections.abc import Mapping, Sequence
+import csv
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from composing import job
 
-from llc import artifacts, code
+from llc import artifacts, code, summary
 from llc.estimate import Estimate
 from llc.samplers import Trace
 
@@ -20,7 +21,7 @@ def write_run(
     folder: Path,
     run_id: str,
     estimates: Mapping[str, float | Mapping[str, Any] | None],
-    config: str = "seed: 0\n",
+    config: str | None = None,
     **facts: Any,
 ) -> None:
     """Write what a finished run with these samplers leaves.
@@ -28,7 +29,7 @@ def write_run(
     Of each: its λ̂, None if it diverged, or columns of ``Estimate`` that are not as usual.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(config)
+    (folder / "config.yaml").write_text(_config() if config is None else config)
     (folder / "traces.nc").write_bytes(_traces(tuple(estimates)))
     usual = {
         "run_id": run_id,
@@ -57,8 +58,37 @@ def write_jobs(folder: Path, jobs: Sequence[Mapping[str, Any]], samplers: str = 
         for i, job in enumerate(jobs)
     ]
     folder.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(folder / "jobs.csv", index=False)
+    with (folder / "jobs.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
+        table.writeheader()
+        table.writerows(rows)
     return [row["run_id"] for row in rows]
+
+
+@cache
+def _config() -> str:
+    """Return the ``config.yaml`` of the default job."""
+    with TemporaryDirectory() as folder:
+        artifacts.write_config(Path(folder), job())
+        return (Path(folder) / "config.yaml").read_text()
+
+
+def write_sweep(
+    folder: Path,
+    jobs: Sequence[Mapping[str, Any]],
+    estimates: Callable[[Mapping[str, Any]], Mapping[str, float | Mapping[str, Any] | None] | None],
+) -> None:
+    """Write the runs and tables of a sweep ``results/sweeps/NAME`` with these swept values.
+
+    ``estimates`` gives the samplers' of a job, as ``write_run`` has them, or None if it failed; if any did, the tables
+    are in ``folder/partial``.
+    """
+    found = [estimates(job) for job in jobs]
+    ids = write_jobs(folder, jobs, " ".join(sorted(next(names for names in found if names))))
+    for run_id, own in zip(ids, found, strict=True):
+        if own is not None:
+            write_run(folder.parents[1] / "runs" / run_id, run_id, own)
+    summary.write_summary(folder, partial=None in found)
 
 
 @cache

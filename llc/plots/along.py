@@ -156,7 +156,7 @@ def _failed(axes: Axes, axis: Axis, failed: pd.DataFrame) -> set[str]:
     if failed.empty:
         return set()
     x = x_of(axis, axis.place(failed[axis.key]) + room(axis) * spread(failed, axis))
-    style.points(axes, x, np.ones(len(x)), "failed", "black", 5, **style.above(axes))
+    style.points(axes, x, np.ones(len(x)), "failed", "black", 5.0, **style.above(axes))
     return {"failed"}
 
 

@@ -79,7 +79,7 @@ def _points(axes: Axes, estimates: pd.DataFrame, values: pd.Series, failures: pd
             style.points(axes, x[there], y[there], str(status), colour, size, zorder=3 if ok else 4)
             style.points(axes, x[~there], np.ones((~there).sum()), str(status), colour, 3.4, **above)
     failed = failures["job_id"].astype(float).to_numpy()
-    style.points(axes, failed, np.ones(len(failed)), "failed", "black", 5, **above)
+    style.points(axes, failed, np.ones(len(failed)), "failed", "black", 5.0, **above)
 
 
 def _note(tables: Tables) -> str:

@@ -137,5 +137,5 @@ def _mark(axes: Axes, rows: pd.DataFrame, failed: pd.DataFrame, x: Axis, y: Axis
     for (i, j), statuses in found.items():
         for k, status in enumerate(statuses):
             at = j + (k - (len(statuses) - 1) / 2) / (len(statuses) + 1)
-            style.points(axes, [at], [i - 0.3], status, "#D55E00", 3, zorder=4)
+            style.points(axes, [at], [i - 0.3], status, "#D55E00", 3.0, zorder=4)
     return {status for statuses in found.values() for status in statuses}

@@ -79,8 +79,8 @@ def _pair(upper: Axes, lower: Axes, both: pd.DataFrame, colour: str, limits: tup
     z = both["z"].clip(-SHOWN, SHOWN)
     for status in dict.fromkeys(both["status"]):
         at = both["status"] == status
-        style.points(upper, x[at], y[at], status, colour, 3, clip_on=False)
-        style.points(lower, x[at], z[at], status, colour, 3, clip_on=False)
+        style.points(upper, x[at], y[at], status, colour, 3.0, clip_on=False)
+        style.points(lower, x[at], z[at], status, colour, 3.0, clip_on=False)
 
 
 def _told(both: pd.DataFrame) -> str:

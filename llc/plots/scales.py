@@ -92,7 +92,7 @@ def letters(label: str) -> int:
 def _fit(labels: list[str], places: Float[np.ndarray, " n"], inches: float) -> bool:
     """Return whether labels at these places do not touch each other."""
     if len(places) == 1:
-        return letters(labels[0]) * LETTER < inches
+        return bool(letters(labels[0]) * LETTER < inches)
     at = (places - places[0]) / np.ptp(places) * 0.9 * inches
     half = np.array([letters(label) for label in labels]) * LETTER / 2
     return bool((np.diff(at) > half[1:] + half[:-1] + 0.08).all())

@@ -17,7 +17,7 @@ from llc.plots.style import escape, is_long, number
 
 FIXED = {"job_id", "run_id", "target_id", "n_data", "target_params", "seed", "samplers", "overrides"}
 NO_AXES = {"seed", "sampler.names"}  # replicates; and colours
-TEXT = {"run_id", "sampler", "status", "reason", "code", "training_stopped"}
+TEXT = {"run_id", "sampler", "status", "reason", "code"}  # even where they look like numbers
 DECADES = 1.3  # of an axis, from which on it is logarithmic
 INTERVAL = 1.96  # half the 95 % interval, in standard errors
 KNOWN: dict[str, tuple[str, Any]] = {  # what is known of an estimate, and its line
@@ -139,11 +139,11 @@ def read(folder: Path) -> Tables:
     failures = jobs[jobs["run_id"].isin(failures["run_id"])].merge(failures[["run_id", "reason", "log"]], on="run_id")
     axes = [axis for key in swept if len((axis := _axis(key, jobs[key])).levels) > 1]
     for column in (c for c in estimates.columns if c not in TEXT and c not in swept):
-        estimates[column] = pd.to_numeric(estimates[column])
-    for axis in axes:
+        estimates[column] = _numbers(estimates[column])
+    by_run = jobs.set_index("run_id")
+    for axis in axes:  # as the sweep has them: where some are empty, pandas has written 64 as 64.0
         for table in (estimates, failures):
-            if axis.key in table:
-                table[axis.key] = _values(table[axis.key], axis.numeric)
+            table[axis.key] = _values(table["run_id"].map(by_run[axis.key]), axis.numeric)
     for column in ("job_id", "seed"):
         failures[column] = pd.to_numeric(failures[column])
     return Tables(own.name, own.parent.parent / "runs", jobs, estimates, failures, tuple(axes))
@@ -153,6 +153,12 @@ def _axis(key: str, column: pd.Series) -> Axis:
     numeric = bool(pd.to_numeric(column, errors="coerce").map(math.isfinite).all())
     values = dict.fromkeys(_values(column, numeric))
     return Axis(key, tuple(sorted(values) if numeric else values))
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """Return a column as numbers, an empty cell as NaN, if it holds nothing else."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if (numbers.notna() | (column == "")).all() else column
 
 
 def _values(column: pd.Series, numeric: bool) -> pd.Series:
