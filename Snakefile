@@ -12,12 +12,20 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/target.smk"
 include: "workflow/rules/run.smk"
 include: "workflow/rules/summary.smk"
+include: "workflow/rules/figures.smk"
+
+
+report: "workflow/report/workflow.rst"
 
 
 rule all:
     default_target: not PARTIAL
     input:
-        expand("results/sweeps/{sweep}/summary.csv", sweep=PLANS),
+        expand(
+            "results/sweeps/{sweep}/{file}",
+            sweep=PLANS,
+            file=["summary.csv", "report.html"],
+        ),
         [run for name in PLANS for run in lost_runs(name)],
 
 
@@ -33,14 +41,22 @@ rule partial:
         "envs/llc.yaml"
     params:
         folders=expand("results/sweeps/{sweep}", sweep=PLANS),
+        captions=CAPTIONS,
     shell:
-        "for folder in {params.folders:q}; do python -m llc.summary --partial $folder; done 2>&1 | tee {log} >&2"
+        "for folder in {params.folders:q}; do python -m llc.summary --partial $folder; "
+        "python -m llc.figures $folder/partial {params.captions}; done 2>&1 | tee {log} >&2"
 
 
 onstart:
     show_plans()
+    watch()
+
+
+onsuccess:
+    show_summaries()
 
 
 onerror:
     for name in PLANS:
         shell(f"python -m llc.summary --failures results/sweeps/{name} >&2")
+    show_summaries()

@@ -16,9 +16,12 @@ from pathlib import Path
 from llc.config import ConfigError
 
 PACKAGE = Path(__file__).resolve().parent
-STAGES = {"target": "llc.target", "run": "llc.job"}
+STAGES = {"target": "llc.target", "run": "llc.job", "figures": "llc.figures"}
 # What these make is in the run id, or is the form of a file and not a number.
-NO_NUMBERS = {"llc", *(f"llc.{name}" for name in ("artifacts", "code", "compose", "config", "ids", "locks"))}
+NO_NUMBERS = {
+    "llc",
+    *(f"llc.{name}" for name in ("artifacts", "code", "compose", "config", "ids", "locks", "terminal")),
+}
 
 
 def modules(stage: str, samplers: Iterable[str] = ()) -> dict[str, str]:
@@ -37,6 +40,14 @@ def modules(stage: str, samplers: Iterable[str] = ()) -> dict[str, str]:
         If a module is not Python, as in the middle of an edit.
     """
     return dict(_modules(STAGES[stage], tuple(sorted(samplers)) if stage == "run" else ()))
+
+
+def figures(captions: Path) -> dict[str, str]:
+    """Return the digest of each module and of each text that the figures and the page of a sweep are made from."""
+    texts = {f"llc/page/{path.name}": path for path in (PACKAGE / "page").glob("page.*")}
+    texts |= {f"{captions.name}/{path.name}": path for path in captions.glob("*.rst")}
+    digests = {name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for name, path in sorted(texts.items())}
+    return modules("figures") | digests
 
 
 def changed(made_with: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Whether chains have converged: the one table of limits, and what is measured against them."""
+"""Whether chains have converged: what is measured, and held against ``llc.limits``."""
 
 from __future__ import annotations
 
@@ -9,18 +9,7 @@ import numpy as np
 from arviz_stats.base import array_stats
 from jaxtyping import Float
 
-# R-hat and ESS as Vehtari et al. (2021), Bayesian Analysis 16(2), who ask for R-hat < 1.01 and
-# 100 effective draws a chain with four chains.
-RHAT_MAX = 1.01
-ESS_MIN = 400.0
-DRIFT_MAX = 3.0  # difference of the means of the two halves, in its standard errors
-DIVERGENT_MAX = 0.01  # share of draws; on w1²w2² 5 % of them made `ok` estimates 13 % low
-BIAS_MAX = 0.02  # share of λ̂ that the step size and the batches are predicted to add
-CORRECTED_MAX = 0.1  # the same where it is subtracted: what is left is of second order
-BELOW_MAX = 0.05  # share of draws whose loss is below L_n(w*)
-DEFICIT_MAX = 0.05  # share of λ̂ that it lacks because w* is not the minimum within reach
-REACH_MAX = 1.5  # γ‖w − w*‖²/d; what γ alone allows is 1
-MCSE_TARGET = 0.02  # share of λ̂: sampling by rule goes on until the standard error is below it
+from llc.limits import DRIFT_MAX, ESS_MIN, RHAT_MAX
 
 
 class Diagnosis(NamedTuple):

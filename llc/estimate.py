@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from llc import diagnostics as limits
+from llc import limits
 from llc.diagnostics import Diagnosis, diagnose, faults
 from llc.samplers.trace import Trace
 

@@ -20,6 +20,7 @@ from llc.polish import deficit
 from llc.posterior import Posterior, batch, inverse_temperature, sufficient_rows
 from llc.samplers import Trace
 from llc.samplers import load as load_sampler
+from llc.terminal import bar
 
 if TYPE_CHECKING:
     from llc.estimate import Estimate
@@ -101,9 +102,10 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     traces: dict[str, Trace] = {}
     estimates: dict[str, Estimate] = {}
     for name in sorted(job.sampler.names):
-        trace = load_sampler(name)(
-            seeds.key(job.seed, f"sampler/{name}"), posterior, **asdict(getattr(job.sampler, name))
-        )
+        with bar(name):
+            trace = load_sampler(name)(
+                seeds.key(job.seed, f"sampler/{name}"), posterior, **asdict(getattr(job.sampler, name))
+            )
         with timings.measure("diagnose"):
             found_llc = estimate(
                 trace,

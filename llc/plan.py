@@ -14,7 +14,7 @@ from typing import Any
 
 from llc import code, records
 from llc.failures import reason
-from llc.records import METRICS
+from llc.records import MADE, METRICS, PAGE
 from llc.sweep import SweepJob
 
 LISTED = 5  # failures that are spelled out
@@ -100,6 +100,28 @@ def target_state(folder: Path, keep_code: bool) -> State:
     except (OSError, ValueError, KeyError, TypeError) as error:
         return State("stale", (DAMAGED,), f"{path}: {error!r}")
     return _by_code(made_with, code.modules("target"), keep_code, core_s)
+
+
+def figures_stale(folder: Path, captions: Path) -> list[str]:
+    """Return what makes the figures and the page of a sweep stale: modules and texts that changed, or DAMAGED.
+
+    Parameters
+    ----------
+    folder
+        ``results/sweeps/NAME``.
+    captions
+        The folder of their captions.
+    """
+    if not (folder / PAGE).exists():  # nothing is there to be stale
+        return []
+    figures = folder / "figures"
+    try:
+        about = json.loads((figures / MADE).read_text(encoding="utf-8"))
+        made_with, files = dict(about["code"]), list(about["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return [DAMAGED]
+    gone = not all((figures / name).exists() for name in files)
+    return [DAMAGED] if gone else code.changed(made_with, code.figures(captions))
 
 
 def _not_done(folder: Path) -> State:

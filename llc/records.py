@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 METRICS = "metrics_summary.csv"
 RUN_INFO = "run_info.json"
+PAGE, MADE = "report.html", "made.json"  # of a sweep's figures: their page, and what they were made from
 TEXT = ("sampler", "status", "reason")  # the columns of metrics_summary.csv that are not numbers
 REMEDY = "delete {} and run the sweep again"
 
@@ -42,7 +43,7 @@ def read(folder: Path) -> Run:
     for name, file in about["files"].items():
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != file["sha256"]:
             raise BadRun(f"{folder / name}: edited since the run wrote it; {REMEDY.format(folder)}")
-    return Run(about, _read_metrics(folder / METRICS))
+    return Run(about, read_metrics(folder / METRICS))
 
 
 def read_info(folder: Path) -> dict[str, Any]:
@@ -73,7 +74,8 @@ def damage(folder: Path, about: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def _read_metrics(path: Path) -> dict[str, dict[str, Value]]:
+def read_metrics(path: Path) -> dict[str, dict[str, Value]]:
+    """Return ``metrics_summary.csv``: the columns of each sampler."""
     rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
     return {str(row.pop("sampler")): {k: v if k in TEXT else _number(v) for k, v in row.items()} for row in rows}
 

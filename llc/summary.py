@@ -7,6 +7,7 @@ left behind never enters a table.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from llc import code, records
 from llc.accuracy import accuracy
 from llc.artifacts import whole
 from llc.failures import log_of, reason
-from llc.records import METRICS, BadRun, Run
+from llc.records import METRICS, PAGE, BadRun, Run
 
 JOB_COLUMNS = ["job_id", "run_id"]
 COMMON_COLUMNS = ["n_data", "target_params", "seed"]
@@ -200,15 +201,16 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
 def write_failures(folder: Path) -> pd.DataFrame:
     """Write ``failures.csv``: each job without a result, why, and where its log is.
 
-    A summary of other jobs than the sweep now has is removed, not left to be taken for it.
+    A summary of other jobs than the sweep now has is removed with its figures, not left to be taken for it.
     """
     jobs = read_jobs(folder / "jobs.csv")
     failures = _failures(jobs, folder.parent.parent)
     _write(failures, folder / "failures.csv")
     summary = folder / "summary.csv"
     if summary.exists() and list(pd.read_csv(summary, dtype=str)["run_id"]) != list(jobs["run_id"]):
-        summary.unlink()
-        (folder / "accuracy.csv").unlink(missing_ok=True)
+        for name in ("summary.csv", "accuracy.csv", PAGE):
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / "figures", ignore_errors=True)
     return failures
 
 

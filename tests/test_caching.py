@@ -22,8 +22,10 @@ hydra:
     params:
 """
 NOTHING: dict[str, int] = {}
-TABLE = {"jobs": 1, "summary": 1}  # the list of jobs reads otherwise; no run is made
-ALL = {"target": 2, "run": 4, "summary": 1}
+AFTER = {"summary": 1, "figures": 1}  # a run was made anew
+TABLE = {"jobs": 1, **AFTER}  # the list of jobs reads otherwise; no run is made
+FIGURES = {"figures": 1}
+ALL = {"target": 2, "run": 4, **AFTER}
 ALL_NEW = {"jobs": 1, **ALL}
 
 
@@ -154,7 +156,7 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
         TABLE,
         "",
     ),
-    ("an axis of sections", sweep(**BASE, posterior="{gamma: 1},{gamma: 2}"), {"jobs": 1, "run": 4, "summary": 1}, ""),
+    ("an axis of sections", sweep(**BASE, posterior="{gamma: 1},{gamma: 2}"), {"jobs": 1, "run": 4, **AFTER}, ""),
     (
         "a comment in the sweep",
         sweep("# @package _global_\n# what for" + BODY.removeprefix("# @package _global_"), **BASE),
@@ -162,11 +164,11 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
         "",
     ),
     ("more threads for a job", sweep(BODY.replace("hydra:", "threads: 2\nhydra:"), **BASE), NOTHING, ""),
-    ("a seed more", sweep(**BASE | {"seed": "0,1,2"}), {"jobs": 1, "target": 1, "run": 2, "summary": 1}, ""),
+    ("a seed more", sweep(**BASE | {"seed": "0,1,2"}), {"jobs": 1, "target": 1, "run": 2, **AFTER}, ""),
     (
         "a set of samplers more",
         sweep(**BASE | {"sampler__names": "[sgld],[nuts],[hmc]"}),
-        {"jobs": 1, "run": 2, "summary": 1},
+        {"jobs": 1, "run": 2, **AFTER},
         "",
     ),
     ("a seed less", sweep(**BASE | {"seed": "1"}), TABLE, ""),
@@ -178,7 +180,7 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
     (
         "a preset of sampling",
         file("conf/posterior/base.yaml", "gamma: 1.0", "gamma: 2.0"),
-        {"jobs": 1, "run": 4, "summary": 1},
+        {"jobs": 1, "run": 4, **AFTER},
         "",
     ),
     (
@@ -190,7 +192,7 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
     (
         "settings of one sampler",
         file("conf/sampler/base.yaml", "names:", "nuts: {target_accept: 0.9}\nnames:"),
-        {"jobs": 1, "run": 2, "summary": 1},
+        {"jobs": 1, "run": 2, **AFTER},
         "",
     ),
     (
@@ -200,7 +202,7 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
             "target_accept: float = 0.8\n    max_tree",
             "target_accept: float = 0.9\n    max_tree",
         ),
-        {"jobs": 1, "run": 2, "summary": 1},
+        {"jobs": 1, "run": 2, **AFTER},
         "",
     ),
     (
@@ -221,14 +223,14 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
     ("the training", file("llc/target.py", "CHECK_EVERY = 50", "CHECK_EVERY = 25"), ALL, "llc/target.py"),
     (
         "the estimate",
-        file("llc/diagnostics.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02"),
-        {"run": 4, "summary": 1},
-        "llc/diagnostics.py",
+        file("llc/limits.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02"),
+        {"run": 4, **AFTER},
+        "llc/limits.py",
     ),
     (
         "one sampler",
         file("llc/samplers/sgld.py", "import jax\n", "import jax\nX = 1\n"),
-        {"run": 2, "summary": 1},
+        {"run": 2, **AFTER},
         "llc/samplers/sgld.py",
     ),
     ("a sampler that no job uses", file("llc/samplers/mclmc.py", "import jax\n", "import jax\nX = 1\n"), NOTHING, ""),
@@ -237,6 +239,10 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
     ("layout", posterior("\n\n"), NOTHING, ""),
     ("the summary's code", file("llc/summary.py", "SHOWN = 10", "SHOWN = 11"), NOTHING, ""),
     ("the planning's code", file("llc/plan.py", "LISTED = 5", "LISTED = 6"), NOTHING, ""),
+    ("the figures' code", file("llc/plots/along.py", "PANELS = 12", "PANELS = 13"), FIGURES, "llc/plots/along.py"),
+    ("the page's script", file("llc/page/page.js", "PAGE = 100", "PAGE = 99"), FIGURES, "llc/page/page.js"),
+    ("a caption", aged("workflow/report/along.rst", "The estimate", "Each estimate"), FIGURES, "report/along.rst"),
+    ("a comment in the figures' code", file("llc/plots/along.py", "PANELS = 12", "PANELS = 12 #"), NOTHING, ""),
     ("a module that nothing imports", new_file("llc/extra.py", "FACTOR = 2\n"), NOTHING, ""),
     (
         "the text of a rule",
@@ -246,14 +252,17 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
     ),
     ("every source touched", touched("llc/**/*.py", "conf/**/*.yaml", "workflow/**/*", "train.py"), NOTHING, ""),
     # -------------------------------------------------------------------------------- what is there
-    ("a result gone", without(RUN + "metrics_summary.csv"), {"run": 1, "summary": 1}, "run again"),
-    ("a run gone", without("results/runs/*"), {"run": 1, "summary": 1}, ""),
-    ("a result cut short", half(RUN + "metrics_summary.csv"), {"run": 1, "summary": 1}, "cut short"),
-    ("traces cut short", half(RUN + "traces.nc"), {"run": 1, "summary": 1}, "cut short"),
-    ("traces gone", without(RUN + "traces.nc"), {"run": 1, "summary": 1}, "missing"),
-    ("a configuration cut short", half(RUN + "config.yaml"), {"run": 1, "summary": 1}, "cut short"),
-    ("a record cut short", half(RUN + "run_info.json"), {"run": 1, "summary": 1}, "not readable"),
-    ("the table gone", without("results/sweeps/base/summary.csv"), {"summary": 1}, ""),
+    ("a result gone", without(RUN + "metrics_summary.csv"), {"run": 1, **AFTER}, "run again"),
+    ("a run gone", without("results/runs/*"), {"run": 1, **AFTER}, ""),
+    ("a result cut short", half(RUN + "metrics_summary.csv"), {"run": 1, **AFTER}, "cut short"),
+    ("traces cut short", half(RUN + "traces.nc"), {"run": 1, **AFTER}, "cut short"),
+    ("traces gone", without(RUN + "traces.nc"), {"run": 1, **AFTER}, "missing"),
+    ("a configuration cut short", half(RUN + "config.yaml"), {"run": 1, **AFTER}, "cut short"),
+    ("a record cut short", half(RUN + "run_info.json"), {"run": 1, **AFTER}, "not readable"),
+    ("the table gone", without("results/sweeps/base/summary.csv"), {**AFTER}, ""),
+    ("the page gone", without("results/sweeps/base/report.html"), FIGURES, ""),
+    ("a figure gone", without("results/sweeps/base/figures/along/*.pdf"), FIGURES, "damaged"),
+    ("the record of the figures cut short", half("results/sweeps/base/figures/made.json"), FIGURES, "damaged"),
     ("the list of jobs edited", half("results/sweeps/base/jobs.csv"), TABLE, ""),
     ("the targets of finished runs gone", without("results/targets"), NOTHING, ""),
     ("the kept plan cut short", half(".cache/plans/base.json"), NOTHING, ""),
@@ -275,7 +284,7 @@ def test_after_all_of_them_there_is_nothing_to_do(project: Project) -> None:
 
 def test_a_run_without_a_target_that_is_needed_again_trains_it(project: Project) -> None:
     with without("results/targets")(project), without(RUN + "metrics_summary.csv")(project):
-        assert project.planned("base") == {"target": 1, "run": 1, "summary": 1}
+        assert project.planned("base") == {"target": 1, "run": 1, **AFTER}
 
 
 def test_code_keep_keeps_what_other_code_made_and_says_so(project: Project) -> None:
@@ -285,20 +294,20 @@ def test_code_keep_keeps_what_other_code_made_and_says_so(project: Project) -> N
         assert planned == NOTHING
         assert "some made by other code: llc/posterior.py changed" in text
         write_sweep(project, "keep", **small | {"seed": "0,7"})
-        assert project.planned("keep", "code=keep") == {"jobs": 1, "target": 1, "run": 1, "summary": 1}
+        assert project.planned("keep", "code=keep") == {"jobs": 1, "target": 1, "run": 1, **AFTER}
         done = project.snakemake("keep", "code=keep")
         assert done.returncode == 0, done.stderr
         kept, new = project.table("keep")["code"]
         assert kept != new
         assert "not all made by the same code" in (project.folder / "results/sweeps/keep/summary.log").read_text()
-        assert project.planned("keep") == {"target": 1, "run": 1, "summary": 1}
+        assert project.planned("keep") == {"target": 1, "run": 1, **AFTER}
 
 
 def test_a_stale_run_is_made_once_and_then_again_only_when_it_is_stale_again(project: Project) -> None:
     write_sweep(project, "stale", sampler__names="[sgld]", seed="8")
-    again = {"run": 1, "summary": 1}
+    again = {"run": 1, **AFTER}
     for edit, expected in (("1.02", {"jobs": 1, "target": 1, **again}), ("1.03", again)):
-        with file("llc/diagnostics.py", "RHAT_MAX = 1.01", f"RHAT_MAX = {edit}")(project):
+        with file("llc/limits.py", "RHAT_MAX = 1.01", f"RHAT_MAX = {edit}")(project):
             assert project.planned("stale") == expected
             assert project.snakemake("stale").returncode == 0
             assert project.planned("stale") == NOTHING

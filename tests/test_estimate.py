@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llc.diagnostics import ESS_MIN, RHAT_MAX, settled
+from llc.diagnostics import settled
 from llc.estimate import Estimate, estimate
+from llc.limits import ESS_MIN, RHAT_MAX
 from llc.samplers import Trace
 
 N, BETA, LOSS_STAR = 1000, 0.15, 0.25

@@ -67,7 +67,7 @@ def test_a_disk_that_is_full_stops_the_job_and_leaves_nothing_half_written(proje
     assert not (victim / "metrics_summary.csv").exists()
     assert "File too large" in (victim / "snakemake.log").read_text()
     assert list(project.table("three", "failures.csv")["run_id"]) == [victim.name]
-    assert project.planned("three") == {"run": 1, "summary": 1}
+    assert project.planned("three") == {"run": 1, "summary": 1, "figures": 1}
     assert project.snakemake("three").returncode == 0
     assert not list(victim.glob(".*.part*"))
 
@@ -108,7 +108,7 @@ def test_partial_tables_have_what_is_there_and_name_what_is_missing(project: Pro
     assert len(project.table("three", "partial/summary.csv")) == 3
     assert list(project.table("three", "partial/failures.csv")["reason"]) == ["not started"]
     assert len(project.table("three")) == 3  # the table that was there
-    assert project.planned("three") == {"run": 1, "summary": 1}
+    assert project.planned("three") == {"run": 1, "summary": 1, "figures": 1}
     project.sweep("three", sampler__sgld__step_size="1e-5,2e-5,3e-5")
     assert project.snakemake("three").returncode == 0
 

@@ -9,7 +9,8 @@ import pytest
 
 from llc import finite, samplers, seeds
 from llc.config import SamplerConfig, SgldConfig
-from llc.diagnostics import MCSE_TARGET, diagnose
+from llc.diagnostics import diagnose
+from llc.limits import MCSE_TARGET
 from llc.posterior import Batch, Posterior
 from llc.samplers.sgld import sgld
 

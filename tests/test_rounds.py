@@ -11,7 +11,8 @@ from test_samplers import ISOTROPIC, OFF_MINIMUM, STRETCHED, TIGHT, Quadratic
 
 from llc import samplers, seeds
 from llc.config import SamplerConfig
-from llc.diagnostics import MCSE_TARGET, RHAT_MAX, diagnose, settled
+from llc.diagnostics import diagnose, settled
+from llc.limits import MCSE_TARGET, RHAT_MAX
 from llc.samplers import rounds
 from llc.samplers.rounds import ROUND, Clock, collect
 from llc.samplers.trace import Trace

@@ -295,12 +295,14 @@ def test_a_job_that_waits_for_its_turn_is_not_started(results: Results) -> None:
     assert results.reason(0) == "not started"
 
 
-def test_a_summary_of_other_jobs_is_removed(results: Results) -> None:
+def test_a_summary_of_other_jobs_is_removed_with_its_figures(results: Results) -> None:
     results.finish(0, 1, 2)
     write_summary(results.folder)
+    (results.folder / "figures/along").mkdir(parents=True)
+    (results.folder / "report.html").touch()
     write_jobs(results.folder / "jobs.csv", [results.row(0), results.row(1)])
     write_failures(results.folder)
-    assert not (results.folder / "summary.csv").exists()
+    assert not [name for name in ("summary.csv", "figures", "report.html") if (results.folder / name).exists()]
 
 
 def test_a_summary_of_the_same_jobs_is_kept(results: Results) -> None:

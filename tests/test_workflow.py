@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from browsing import opened
 from projects import Project
 
 
@@ -40,6 +41,33 @@ def test_a_sweep_makes_a_table_with_a_row_per_job(project: Project) -> None:
     assert list(project.table("one", "jobs.csv")["job_id"]) == [0, 1]
 
 
+def test_a_report_is_one_page_with_the_figures_their_captions_and_the_page_of_the_sweep(project: Project) -> None:
+    sweep = project.folder / "results/sweeps/one"
+    assert {path.suffix for path in sweep.glob("figures/along/sampler*")} == {".pdf", ".svg"}
+    done = project.snakemake("one", arguments=["--report", "report.html"])
+    assert done.returncode == 0, done.stderr
+    with opened(project.folder / "report.html") as page:
+        page.get_by_role("link", name="Results").click()
+        page.get_by_text("one", exact=True).click()
+        rows = page.locator("table tbody tr")
+        assert [row.strip() for row in rows.all_inner_texts()] == [
+            "all on one page, with every run",
+            "diagnostics: convergence",
+            "traces: loss",
+            "λ̂ against sampler.sgld.step_size",
+        ]
+        rows.nth(3).locator("a").first.click()  # show it
+        page.wait_for_function(
+            "[...document.images].some((i) => i.src.startsWith('data:image/svg') && i.naturalWidth > 300)"
+        )
+        rows.nth(0).locator("a").first.click()
+        frame = page.frame_locator("iframe")
+        frame.get_by_text("1 / 1").wait_for()
+        assert frame.locator("#table tbody tr.job").count() == 2
+        rows.nth(3).locator("a").nth(1).click()  # tell of it
+        assert "A point is one estimate" in page.locator("body").inner_text()
+
+
 def test_one_target_is_trained_once_and_shared(project: Project) -> None:
     targets = set(project.table("one", "jobs.csv")["target_id"])
     assert len(targets) == 1
@@ -61,7 +89,7 @@ def test_a_csv_of_jobs_shares_its_runs_with_a_grid(project: Project) -> None:
     header = ",".join([*keys, "sampler.sgld.chains", "sampler.sgld.step_size", "seed"])
     rows = ["fast,[sgld],50,40,2,2,1e-5,", "fast,[sgld],50,40,2,2,2e-5,0"]
     (project.folder / "conf/sweep/points.csv").write_text("\n".join([header, *rows]) + "\n")
-    assert project.planned("points") == {"jobs": 1, "summary": 1}
+    assert project.planned("points") == {"jobs": 1, "summary": 1, "figures": 1}
 
 
 def test_plain_hydra_runs_the_same_jobs_with_the_same_numbers(project: Project) -> None:
@@ -84,7 +112,8 @@ def test_a_job_that_fails_fails_alone_and_alone_runs_again(project: Project) -> 
     assert failures.loc[0, "reason"].startswith("FloatingPointError: training.learning_rate=1e+25")
     assert (project.folder / failures.loc[0, "log"]).exists()
     assert not (project.folder / "results/sweeps/broken/summary.csv").exists()
-    assert "FloatingPointError" in failed.stderr
+    assert "failed, and 1 run with it: FloatingPointError" in failed.stderr
+    assert "sweep broken: runs 1 made, 0 reused, 1 failed" in failed.stderr
     planned, text = project.plan("broken")
     assert "failed before          1   run again" in text
     assert "FloatingPointError: training.learning_rate=1e+25" in text

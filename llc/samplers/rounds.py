@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
-from llc.diagnostics import DIVERGENT_MAX, MCSE_TARGET, diagnose, faults, settled
+from llc.diagnostics import diagnose, faults, settled
+from llc.limits import DIVERGENT_MAX, MCSE_TARGET
 from llc.posterior import Posterior
 from llc.samplers.trace import Trace
 
@@ -22,6 +25,20 @@ CAREFUL_SHARE = 1 / 8  # of the budget, at most, that was spent when it is decid
 
 State = Any  # of all chains, with a leading axis of chains
 Stats = dict[str, Shaped[np.ndarray, "chains draws"]]
+
+# (share of the draws or of the budget that is done, nβ (L_n − L_n(w*)) of the draws of a round that are kept)
+Look = Callable[[float, Float[np.ndarray, "chains draws"]], None]
+_look: ContextVar[Look | None] = ContextVar("look", default=None)
+
+
+@contextmanager
+def watched(look: Look) -> Iterator[None]:
+    """Call ``look`` after each round of the samplers that run in the block."""
+    token = _look.set(look)
+    try:
+        yield
+    finally:
+        _look.reset(token)
 
 
 class Clock:
@@ -92,6 +109,10 @@ def collect(
         last = float(rounds[-1]["work"].sum(axis=1).mean())
         spent += last
         kept = ROUND * len(rounds) - tuning
+        if (look_on := _look.get()) is not None:
+            share = spent / budget if draws is None else (tuning + kept) / (tuning + draws)
+            new = rounds[-1]["loss"][:, ROUND - min(ROUND, max(kept, 0)) :].astype(np.float64)
+            look_on(share, float(posterior.nbeta) * (new - loss_star))
         if not np.isfinite(rounds[-1]["loss"]).all():
             ended = "diverged"  # more draws change nothing
             break

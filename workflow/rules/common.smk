@@ -3,12 +3,14 @@
 import atexit
 import shlex
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
-from llc import locks, plan, sweep
+from llc import locks, plan, progress, sweep
 from llc.config import ConfigError, nearest
 from llc.stamps import stamp
 
@@ -18,6 +20,7 @@ TRAIN = Path(os.path.relpath(ROOT / "train.py"))
 CACHE = Path(".cache")
 STALE = CACHE / "stale"
 RESULTS = Path("results")
+CAPTIONS = Path(os.path.relpath(ROOT / "workflow" / "report"))
 SETTINGS = {"sweep": None, "code": ("check", "keep"), "partial": ("false", "true")}
 
 for _key, _value in config.items():
@@ -63,7 +66,25 @@ if workflow.is_main_process:
 @cache
 def show_plans():
     for made in PLANS.values():
-        print(plan.text(made), file=sys.stderr)
+        progress.say(plan.text(made))
+
+
+@cache
+def watch():
+    """Say a line for each run that ends, in the place of Snakemake's own, unless these are asked for."""
+    logger.addHandler(progress.Watch(PLANS.values(), RESULTS))
+    settings = workflow.output_settings
+    if not (settings.printshellcmds or settings.verbose):
+        for handler in logger.handlers:
+            if handler.name == "DefaultStreamHandler":
+                handler.addFilter(progress.Quiet())
+    return time.monotonic()
+
+
+def show_summaries():
+    for name, before in PLANS.items():
+        seconds = time.monotonic() - watch()
+        progress.say(progress.summary(before, RESULTS, KEEP_CODE, seconds))
 
 
 JOBS = {job.run_id: job for made in PLANS.values() for job in reversed(made.jobs)}
@@ -141,6 +162,23 @@ def threads_of_run(wildcards):
 
 def threads_of_target(wildcards):
     return TARGETS[wildcards.target_id].threads
+
+
+def input_of_figures(wildcards):
+    folder = RESULTS / "sweeps" / wildcards.sweep
+    page = folder / "report.html"
+    return [stamp(STALE, why, page) for why in plan.figures_stale(folder, CAPTIONS)]
+
+
+def figures(kind, label):
+    """Return the folder of the figures of a kind, each with its caption in the report."""
+    return report(
+        directory(f"results/sweeps/{{sweep}}/figures/{kind}"),
+        patterns=["{figure}.svg"],
+        caption=f"../report/{kind}.rst",
+        category="{sweep}",
+        labels={"figure": label},
+    )
 
 
 # A job with N inputs that other jobs make costs Snakemake O(N²): above this many the runs of a

@@ -1,0 +1,67 @@
+"""The figures of a sweep and its page: ``python -m llc.figures results/sweeps/NAME workflow/report``. Without JAX."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+
+from llc import code
+from llc.artifacts import write_json, write_text
+from llc.page import Drawn, page
+from llc.plots import along, diagnostics, heat, known, samplers, style, tables, traces
+from llc.records import MADE, PAGE, BadRun
+
+# By kind, in the order of the page; each has a caption of its name in workflow/report/.
+KINDS = {
+    "along": ("λ̂ against {}", along.figures),
+    "samplers": ("samplers against {}", samplers.figures),
+    "known": ("error against {}", known.figures),
+    "heat": ("calibration: {}", heat.figures),
+    "diagnostics": ("diagnostics: {}", diagnostics.figures),
+    "traces": ("traces: {}", traces.figures),
+}
+
+
+def write(folder: Path, captions: Path) -> None:
+    """Write ``figures/KIND/*.svg`` and ``.pdf``, and ``report.html``, of a sweep's tables.
+
+    Parameters
+    ----------
+    folder
+        ``results/sweeps/NAME``, or ``results/sweeps/NAME/partial`` of an unfinished one.
+    captions
+        The folder with a reStructuredText file for each kind.
+    """
+    made_with, into = code.figures(captions), folder / "figures"
+    table = tables.read(folder)
+    drawn: list[Drawn] = []
+    shutil.rmtree(into, ignore_errors=True)
+    with mpl.rc_context(style.STYLE):
+        for kind, (title, figures) in KINDS.items():
+            (into / kind).mkdir(parents=True)
+            for name, figure in figures(table):
+                style.save(figure, into / kind / name)
+                drawn.append(Drawn(kind, title.format(name), into / kind / f"{name}.svg"))
+    write_text(folder / PAGE, page(folder, table, drawn, captions))
+    files = sorted(path.relative_to(into).as_posix() for path in into.glob("*/*.*"))
+    write_json(into / MADE, {"code": made_with, "files": files})
+
+
+def main() -> None:
+    """Draw a sweep: ``python -m llc.figures results/sweeps/NAME workflow/report``."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("folder", type=Path, help="with the tables")
+    parser.add_argument("captions", type=Path)
+    args = parser.parse_args()
+    try:
+        write(args.folder, args.captions)
+    except BadRun as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

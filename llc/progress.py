@@ -1,0 +1,173 @@
+"""What a person sees while Snakemake runs sweeps, and when it ends. Without JAX.
+
+Snakemake reports to a logger: a ``Watch`` on it says one line for each run that ends, and ``Quiet``
+takes the ten lines that Snakemake would say of the same from the terminal; its log file keeps them.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from llc import plan, records
+from llc.failures import reason
+from llc.plan import Plan
+from llc.records import METRICS, PAGE
+from llc.sweep import SweepJob
+
+STAGES = ("run", "target")  # the rules that are told of here
+CHATTER = ("job_info", "job_finished", "job_started", "progress", "resources_info")
+SELECTING = "Select jobs to execute"  # has no event
+LONGEST = 70  # letters of a job's values
+
+
+def say(text: str) -> None:
+    """Write a line for a person."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Quiet(logging.Filter):
+    """Leaves out what a ``Watch`` says shorter: each job's start and end, and errors of runs and targets."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is to be shown."""
+        event = getattr(record, "event", None)
+        if event == "job_error":
+            return getattr(record, "rule_name", None) not in STAGES
+        return event not in CHATTER and not record.getMessage().startswith(SELECTING)
+
+
+class Watch(logging.Handler):
+    """Says of each run that ends how many of how many it is, its estimates, or what failed and where its log is.
+
+    Parameters
+    ----------
+    plans
+        The sweeps, as they were when Snakemake started.
+    results
+        The folder with ``runs/`` and ``targets/``.
+    say, now
+        Where lines go; the time in seconds.
+    """
+
+    def __init__(
+        self,
+        plans: Iterable[Plan],
+        results: Path,
+        say: Callable[[str], None] = say,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.results, self.say, self.now = results, say, now
+        self.jobs: dict[str, SweepJob] = {job.run_id: job for made in plans for job in made.to_run()}
+        self.started = now()
+        self.ended: dict[str, bool] = {}  # by run id: whether it has a result
+        self.stages: dict[int, tuple[str, str]] = {}  # of Snakemake's jobs that run: rule, and id of the run or target
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record of Snakemake's logger."""
+        try:
+            event = getattr(record, "event", None)
+            if event == "job_info" and record.__dict__["rule_name"] in STAGES:
+                rule, wildcards = record.__dict__["rule_name"], record.__dict__["wildcards"]
+                self.stages[record.__dict__["jobid"]] = rule, str(wildcards[f"{rule}_id"])
+            elif event in ("job_finished", "job_error"):
+                key = record.__dict__["job_id" if event == "job_finished" else "jobid"]
+                if key in self.stages:
+                    self._end(*self.stages[key], failed=event == "job_error")
+        except Exception:  # an error of ours must not end the sweep: logging prints it
+            self.handleError(record)
+
+    def _end(self, stage: str, name: str, failed: bool) -> None:
+        folder = self.results / f"{stage}s" / name
+        ended = [name] if stage == "run" else [i for i, job in self.jobs.items() if failed and job.target_id == name]
+        self.ended |= dict.fromkeys(ended, not failed)
+        if failed:
+            log = folder / "snakemake.log"
+            lost = f", and {len(ended)} run{'s' * (len(ended) != 1)} with it" if stage == "target" else ""
+            self.say(f"{self._count()} {stage} {name} failed{lost}: {reason(log)}\n    log: {log}")
+        elif stage == "run":
+            self.say(f"{self._count()} {name} {values(self.jobs.get(name))}: {estimates(folder)}")
+        else:
+            self.say(f"{self._count()} target {name} made")
+
+    def _count(self) -> str:
+        done, total = len(self.ended), len(self.jobs)
+        bad = sum(not ok for ok in self.ended.values())
+        failed = f", {bad} failed" if bad else ""
+        left = (self.now() - self.started) / done * (total - done) if 0 < done < total else 0.0
+        return f"[{done} of {total}{failed}{f', about {duration(left)} left' if left else ''}]"
+
+
+def values(job: SweepJob | None) -> str:
+    """Return the swept values of a job."""
+    text = " ".join(f"{key}={value}" for key, value in job.swept.items()) if job else ""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def estimates(folder: Path) -> str:
+    """Return λ̂ and the verdict of each sampler of a finished run."""
+    rows = records.read_metrics(folder / METRICS)
+    return ", ".join(f"{name} {_llc(row)} {row['status']}" for name, row in rows.items())
+
+
+def _llc(row: Mapping[str, Any]) -> str:
+    mean, error = row["llc_mean"], row["llc_mcse"]
+    return " ± ".join(f"{value:.3g}" for value in (mean, error) if value is not None) or "–"
+
+
+def duration(seconds: float) -> str:
+    """Return a time for a person."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def summary(before: Plan, results: Path, keep_code: bool, seconds: float) -> str:
+    """Return what became of a sweep, as a short table for a person.
+
+    Parameters
+    ----------
+    before
+        Its plan when Snakemake started.
+    results, keep_code
+        As ``llc.plan.make`` has them.
+    seconds
+        The time that it took.
+    """
+    after = plan.make(before.name, before.jobs, results, keep_code)
+    trained = [i for i, state in before.targets.items() if state.kind != "done"]
+    trained_s = [plan.target_state(results / "targets" / i, keep_code).core_s or 0.0 for i in trained]
+    done = [run_id for run_id, state in after.runs.items() if state.kind == "done"]
+    reused = [run_id for run_id in done if before.runs[run_id].made_ns == after.runs[run_id].made_ns]
+    made = len(done) - len(reused)
+    failed = sum(state.kind == "failed" for state in after.runs.values())
+    left = len(after.runs) - len(done) - failed
+    core_s = sum(after.runs[i].core_s or 0.0 for i in set(done) - set(reused)) + sum(trained_s)
+    statuses = Counter(
+        str(row["status"]) for i in done for row in records.read_metrics(results / "runs" / i / METRICS).values()
+    )
+    counts = {"made": made, "reused": len(reused), "failed": failed} | ({"not run": left} if left else {})
+    took = f"{duration(seconds)}, {core_s / 3600:.2g} core-hours"
+    lines = [f"sweep {after.name}: runs {', '.join(f'{n} {word}' for word, n in counts.items())}; {took}"]
+    if done:
+        told = ", ".join(f"{n} {status}" for status, n in sorted(statuses.items(), key=lambda s: (s[0] != "ok", s[0])))
+        lines.append(f"  estimates  {told}")
+    folder = results / "sweeps" / after.name
+    if len(done) < len(after.runs):
+        lines.append(f"  tables     of what is there: snakemake --cores 1 --config sweep={after.name} partial=true")
+    else:
+        lines += [
+            f"  {word:<9}  {folder / file}"
+            for word, file in (("table", "summary.csv"), ("page", PAGE))
+            if (folder / file).exists()
+        ]
+    return "\n".join(lines)
