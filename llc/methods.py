@@ -199,6 +199,18 @@ METHODS = (
 }""",
     ),
     Method(
+        "robnik2025",
+        "the acceptance step of MCLMC",
+        _with("mclmc"),
+        """@misc{robnik2025,
+  title = {Metropolis Adjusted Microcanonical {H}amiltonian {M}onte {C}arlo},
+  author = {Robnik, Jakob and Cohn-Gordon, Reuben and Seljak, Uro\\v{s}},
+  year = {2025},
+  eprint = {2503.01707},
+  archivePrefix = {arXiv}
+}""",
+    ),
+    Method(
         "cabezas2024",
         "BlackJAX, whose MCLMC this is",
         _with("mclmc"),
@@ -304,6 +316,19 @@ METHODS = (
   year = {2019},
   eprint = {1711.05101},
   archivePrefix = {arXiv}
+}""",
+    ),
+    Method(
+        "liu1989",
+        "L-BFGS, which polished w*",
+        lambda c: _has(training__w_star="trained")(c) and _value(c, "training.polish_steps") not in (0, ...),
+        """@article{liu1989,
+  title = {On the Limited Memory {BFGS} Method for Large Scale Optimization},
+  author = {Liu, Dong C. and Nocedal, Jorge},
+  journal = {Mathematical Programming},
+  volume = {45},
+  pages = {503--528},
+  year = {1989}
 }""",
     ),
     Method(

@@ -7,6 +7,7 @@ import pytest
 from composing import job
 
 from llc import methods
+from llc.config import SamplerConfig
 
 
 def cited(*overrides: str, known: tuple[str, ...] = ()) -> set[str]:
@@ -14,14 +15,8 @@ def cited(*overrides: str, known: tuple[str, ...] = ()) -> set[str]:
 
 
 ALWAYS = {
-    "lau2023",
-    "watanabe2013",
-    "vehtari2021",
-    "kumar2019",
-    "geweke1992",
-    "white1997",
-    "kingma2015",
-    "bradbury2018",
+    *("lau2023", "watanabe2013", "vehtari2021", "kumar2019", "geweke1992", "white1997", "bradbury2018"),
+    *("kingma2015", "liu1989"),
 }
 NUTS = {"hoffman2014", "betancourt2017", "phan2019"}
 
@@ -33,15 +28,23 @@ NUTS = {"hoffman2014", "betancourt2017", "phan2019"}
         (["sampler.names=[sgld]"], {"welling2011", "leimkuhler2013"}, set()),
         (["sampler.names=[sgld]", "sampler.sgld.step_size=1e-5"], {"welling2011"}, set()),
         (["sampler.names=[hmc]"], {"neal2011", "phan2019"}, set()),
-        (["sampler.names=[mclmc]"], {"robnik2023", "cabezas2024"}, set()),
+        (["sampler.names=[mclmc]"], {"robnik2023", "robnik2025", "cabezas2024"}, set()),
         (["sampler.names=[nuts]", "sampler.nuts.draws=100"], NUTS, {"white1997"}),
         (["sampler.names=[nuts]", "posterior.beta=1"], NUTS, {"watanabe2013"}),
-        (["sampler.names=[nuts]", "training=truth"], NUTS, {"kingma2015"}),
+        (["sampler.names=[nuts]", "training=truth"], NUTS, {"kingma2015", "liu1989"}),
+        (["sampler.names=[nuts]", "training.polish_steps=0"], NUTS, {"liu1989"}),
         (["sampler.names=[nuts]", "data=digits"], {*NUTS, "alpaydin1998"}, set()),
     ],
 )
 def test_what_is_used_is_cited(overrides: list[str], more: set[str], less: set[str]) -> None:
     assert cited(*overrides) == ALWAYS - less | more
+
+
+@pytest.mark.parametrize("name", [name for name in vars(SamplerConfig()) if name != "names"])
+def test_every_sampler_has_something_to_cite(name: str) -> None:
+    config = asdict(job(f"sampler.names=[{name}]", "model=dln", "data=linear"))
+    without = {**config, "sampler": {**config["sampler"], "names": []}}
+    assert {m.key for m in methods.used([config])} - {m.key for m in methods.used([without])} - {"white1997"}
 
 
 def test_the_source_of_a_known_value_is_cited_where_it_is_known() -> None:

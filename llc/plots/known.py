@@ -69,7 +69,7 @@ def _figure(rows: pd.DataFrame, reference: str, label: str) -> Figure:
     diverged = f"; {lost} more diverged and have no value" if lost else ""
     style.note(
         figure,
-        f"{style.plural(len(rows) - lost, 'estimate')}{diverged}; error: estimate / {label} − 1, "
-        "above the mean of its size; bars: 95 % intervals of the estimates; what is beyond a panel is at its edge",
+        f"{style.plural(len(rows) - lost, 'estimate')}{diverged}; error: estimate / {label} − 1; |error|: its mean "
+        "size; bars: 95 % intervals of the estimates; what is beyond a panel is at its edge",
     )
     return figure
