@@ -22,7 +22,7 @@ from llc.ids import SCHEMA, run_id, target_id
 from llc.records import METRICS
 
 if TYPE_CHECKING:
-    from llc.estimate import Estimate
+    from llc.estimator import Estimate
     from llc.samplers import Trace
 
 PACKAGES = ("jax", "jaxlib", "numpy", "numpyro", "blackjax", "optax", "arviz-stats", "hydra-core", "pandas")

@@ -21,7 +21,7 @@ from llc.samplers import Trace
 from llc.samplers import load as load_sampler
 
 if TYPE_CHECKING:
-    from llc.estimate import Estimate
+    from llc.estimator import Estimate
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         return
 
     with timings.measure("import"):  # seconds, which a target has no use for
-        from llc.estimate import estimate
+        from llc.estimator import estimate
     n = len(dataset.x)
     beta = inverse_temperature(job.posterior, n)
     rows = batch(dataset.x, dataset.y, dataset.sigma, job.precision)

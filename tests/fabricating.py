@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from llc import artifacts, code
-from llc.estimate import Estimate
+from llc.estimator import Estimate
 
 
 def write_run(folder: Path, run_id: str, llc_mean: Mapping[str, float | None], config: str = "seed: 0\n") -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llc.diagnostics import ESS_MIN, RHAT_MAX, settled
-from llc.estimate import Estimate, estimate
+from llc.estimator import Estimate, estimate
 from llc.samplers import Trace
 
 N, BETA, LOSS_STAR = 1000, 0.15, 0.25
