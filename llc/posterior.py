@@ -22,6 +22,8 @@ from llc.config import PosteriorConfig
 Params = Float[Array, " dim"]
 Scalar = Float[Array, ""]
 Number = Scalar | float  # a Python number outside a compiled function, traced inside it
+Data = Any  # a pytree of arrays with a leading axis of n rows; a scalar in it is of all rows
+Loss = Callable[[Params, Data], Scalar]  # the mean over rows
 
 
 class Batch(NamedTuple):
@@ -30,10 +32,6 @@ class Batch(NamedTuple):
     x: Float[Array, "n d_in"]
     y: Float[Array, "n d_out"] | Int[Array, " n"]
     sigma: Scalar
-
-    def rows(self, index: Int[Array, " batch"]) -> Batch:
-        """Return the given rows."""
-        return Batch(self.x[index], self.y[index], self.sigma)
 
 
 def batch(
@@ -47,7 +45,14 @@ def batch(
     return Batch(jnp.asarray(x.astype(precision)), jnp.asarray(y), jnp.asarray(sigma, precision))
 
 
-Loss = Callable[[Params, Batch], Scalar]
+def n_rows(data: Data) -> int:
+    """Return n, the length of the leading axis."""
+    return next(len(leaf) for leaf in jax.tree.leaves(data) if jnp.ndim(leaf))
+
+
+def take(data: Data, index: Int[Array, " batch"]) -> Data:
+    """Return the given rows."""
+    return jax.tree.map(lambda leaf: leaf[index] if jnp.ndim(leaf) else leaf, data)
 
 
 def negative_log_likelihood(
@@ -84,8 +89,8 @@ class Posterior:
     """The density that every sampler draws from. Data and hyperparameters are traced."""
 
     loss_fn: Loss
-    data: Batch  # the n rows that minibatches are drawn from
-    full: Batch  # rows whose mean loss is L_n: the same, or fewer that are sufficient
+    data: Data  # the n rows that minibatches are drawn from
+    full: Data  # rows whose mean loss is L_n: the same, or fewer that are sufficient
     w_star: Params
     nbeta: Scalar
     gamma: Scalar
@@ -94,7 +99,7 @@ class Posterior:
     @property
     def n(self) -> int:
         """Number of data."""
-        return self.data.x.shape[0]
+        return n_rows(self.data)
 
     def loss(self, w: Params) -> Scalar:
         """Return L_n(w) over all the data."""
@@ -110,7 +115,7 @@ class Posterior:
 
     def gradient(self, w: Params, rows: Int[Array, " batch"] | None = None) -> Params:
         """Return ∇U(w), the loss averaged over the given rows instead of all."""
-        data = self.full if rows is None else self.data.rows(rows)
+        data = self.full if rows is None else take(self.data, rows)
         return self.nbeta * jax.grad(self.loss_fn)(w, data) + self.gamma * (w - self.w_star)
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -134,3 +139,34 @@ class Posterior:
 def inverse_temperature(config: PosteriorConfig, n: int) -> float:
     """Return β: the fixed one, or beta0 / log n with n the number of data, never of a batch."""
     return config.beta if config.beta is not None else config.beta0 / math.log(n)
+
+
+def tempered(
+    loss_fn: Loss,
+    data: Data,
+    w_star: Float[np.ndarray, " dim"] | Params,
+    config: PosteriorConfig,
+    precision: str,
+    *,
+    full: Data | None = None,
+    linear_widths: tuple[int, ...] | None = None,
+) -> Posterior:
+    """Return the posterior that a parsed configuration describes, around ``w_star``.
+
+    Parameters
+    ----------
+    data
+        In the given precision.
+    full, linear_widths
+        As of ``Posterior``; None: all the data.
+    """
+    n = n_rows(data)
+    return Posterior(
+        loss_fn=loss_fn,
+        data=data,
+        full=data if full is None else full,
+        w_star=jnp.asarray(w_star),
+        nbeta=jnp.asarray(n * inverse_temperature(config, n), precision),
+        gamma=jnp.asarray(config.gamma, precision),
+        linear_widths=linear_widths,
+    )

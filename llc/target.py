@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,12 +14,13 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key
 
-from llc import artifacts, code, data, models, seeds
+from llc import artifacts, code, data, models, records, seeds
 from llc.config import Job, TrainingConfig
 from llc.data import Dataset
 from llc.ids import target_id
 from llc.models import Model
-from llc.posterior import Batch, Loss, Number, Params, batch, negative_log_likelihood
+from llc.posterior import Batch, Loss, Number, Params, batch, negative_log_likelihood, take
+from llc.records import BadTarget
 
 CHECK_EVERY = 50  # steps between looks at the gradient of the full loss
 
@@ -142,7 +141,7 @@ def _descend(
         rows = data
         if batch_size is not None:
             picked = jax.random.randint(jax.random.fold_in(key, done + index), (batch_size,), 0, len(data.x))
-            rows = data.rows(picked)
+            rows = take(data, picked)
         updates, new_state = descent.update(gradient(w, rows), state, w)
         # The last scan may reach past the limit; steps past it change nothing.
         go = done + index < n_steps
@@ -181,32 +180,24 @@ def load(folder: Path, job: Job, problem: Problem) -> Target:
 
     Raises
     ------
-    ValueError
+    BadTarget
         If it is damaged, another configuration's, or was trained on other data.
     """
-
-    def refuse(problem: str) -> ValueError:
-        return ValueError(f"target={str(folder)!r}: {problem}; delete the folder and it is trained again")
-
+    about, w_star = records.read_target(folder)
+    if about["target_id"] != target_id(job):
+        raise BadTarget(folder, f"it is target {about['target_id']}, this job needs {target_id(job)}")
     try:
-        about = json.loads((folder / "target.json").read_text(encoding="utf-8"))
-        found, n_params, digest = (about.pop(key) for key in ("target_id", "n_params", "w_star_sha256"))
-        # np.load leaves a name that it cannot read open; what is open here is closed.
-        with (folder / "target.npz").open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-            w_star = file["w_star"]
-        about = {key: about[key] for key in Target._fields if key != "w_star"}
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise refuse(f"it is damaged ({error!r})") from None
-    if found != target_id(job):
-        raise refuse(f"it is target {found}, this job needs {target_id(job)}")
-    if w_star.shape != (n_params,) or hashlib.sha256(w_star.tobytes()).hexdigest() != digest:
-        raise refuse("the weights in target.npz are not those that were saved")
-    if about["data_sha256"] != problem.data.sha256():
+        found = Target(w_star, **{key: about[key] for key in Target._fields if key != "w_star"})
+    except KeyError as error:
+        raise BadTarget(folder, f"it is damaged (no {error})") from None
+    if found.data_sha256 != problem.data.sha256():
         # Another kind of machine may round a teacher's labels otherwise; the loss then still agrees.
         loss, _ = _full_loss(w_star, problem)
-        if not math.isclose(loss, about["loss"], rel_tol=1e-9, abs_tol=1e-12):
-            raise refuse(f"its L_n(w*) is {about['loss']}, on this job's data it is {loss}: trained on other data")
-    return Target(w_star, **about)
+        if not math.isclose(loss, found.loss, rel_tol=1e-9, abs_tol=1e-12):
+            raise BadTarget(
+                folder, f"its L_n(w*) is {found.loss}, on this job's data it is {loss}: trained on other data"
+            )
+    return found
 
 
 def _full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[float, float]:
