@@ -15,11 +15,9 @@ from jaxtyping import Array, Float
 from llc import trees
 from llc.config import ConfigError, PosteriorConfig, SamplerConfig, nearest, require, require_choice
 from llc.config.job import PRECISIONS
-from llc.posterior import Data, Loss, Scalar, take, tempered
+from llc.posterior import Data, Loss, Scalar, refuse_a_sum, take, tempered
 from llc.sampling import Sampled, sample
 from llc.trees import Tree
-
-DOUBLED = (1.98, 2.02)  # a sum over rows when each is there twice, over what it was
 
 
 @dataclass(frozen=True)
@@ -131,10 +129,5 @@ def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> float:
         if not (isinstance(of, jax.ShapeDtypeStruct) and of.shape == () and jnp.issubdtype(of.dtype, jnp.floating)):
             raise TypeError(f"loss_fn: it must return one real number, the mean over rows, got {of}")
         compiled = jax.jit(loss_fn)
-        few, twice = (float(compiled(w64, take(rows, jnp.asarray(index)))) for index in ([0, 1], [0, 1, 0, 1]))
-        if few and DOUBLED[0] < twice / few < DOUBLED[1]:
-            raise ValueError(
-                f"loss_fn: it must be the mean over rows and is their sum: of two rows it is {few:.6g}, "
-                f"of the same two, each twice, {twice:.6g}; divide by the number of rows"
-            )
+        refuse_a_sum("loss_fn", compiled, w64, take(rows, jnp.arange(2)))
         return float(compiled(w64, rows))

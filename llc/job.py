@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from llc import artifacts, code, known, locks, target
+from llc import artifacts, code, known, locks, losses, target
 from llc.config import Job
 from llc.ids import run_id, target_id
 from llc.posterior import batch, inverse_temperature, sufficient_rows, tempered
@@ -78,7 +78,7 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         from llc.sampling import sample
     rows = batch(dataset.x, dataset.y, dataset.sigma, job.precision)
     full = None
-    quadratic = model.linear and dataset.y.dtype.kind == "f"  # L_n, as a function of f(x)
+    quadratic = model.linear and losses.squares(job, dataset)
     if quadratic and len(dataset.x) > sum(dataset.x.shape[1:] + dataset.y.shape[1:]):
         full = batch(*sufficient_rows(dataset.x, dataset.y), dataset.sigma, job.precision)
     posterior = tempered(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from llc.config import PosteriorConfig
 
@@ -25,24 +25,26 @@ Number = Scalar | float  # a Python number outside a compiled function, traced i
 Data = Any  # a pytree of arrays with a leading axis of n rows; a scalar in it is of all rows
 Loss = Callable[[Params, Data], Scalar]  # the mean over rows
 
+DOUBLED = (1.98, 2.02)  # a sum over rows when each is there twice, over what it was
+
 
 class Batch(NamedTuple):
     """Rows of data and the noise scale that their likelihood assumes."""
 
-    x: Float[Array, "n d_in"]
-    y: Float[Array, "n d_out"] | Int[Array, " n"]
+    x: Shaped[Array, "n ..."]
+    y: Shaped[Array, "n ..."]
     sigma: Scalar
 
 
 def batch(
-    x: Float[np.ndarray, "n d_in"],
-    y: Float[np.ndarray, "n d_out"] | Int[np.ndarray, " n"],
+    x: Shaped[np.ndarray, "n ..."],
+    y: Shaped[np.ndarray, "n ..."],
     sigma: float,
     precision: str,
 ) -> Batch:
-    """Return rows as JAX arrays of the given precision; classes stay integers."""
-    y = y if y.dtype.kind == "i" else y.astype(precision)
-    return Batch(jnp.asarray(x.astype(precision)), jnp.asarray(y), jnp.asarray(sigma, precision))
+    """Return rows as JAX arrays of the given precision; integers stay integers."""
+    x, y = (a if a.dtype.kind == "i" else a.astype(precision) for a in (x, y))
+    return Batch(jnp.asarray(x), jnp.asarray(y), jnp.asarray(sigma, precision))
 
 
 def n_rows(data: Data) -> int:
@@ -56,7 +58,7 @@ def take(data: Data, index: Int[Array, " batch"]) -> Data:
 
 
 def negative_log_likelihood(
-    apply: Callable[[Params, Float[Array, "n d_in"]], Float[Array, "n d_out"]], w: Params, data: Batch
+    apply: Callable[[Params, Shaped[Array, "n ..."]], Float[Array, "n d_out"]], w: Params, data: Batch
 ) -> Scalar:
     """Return L_n(w) in nats, the mean over rows.
 
@@ -68,6 +70,17 @@ def negative_log_likelihood(
         log_p = jax.nn.log_softmax(outputs)
         return -jnp.mean(jnp.take_along_axis(log_p, data.y[:, None], axis=1))
     return jnp.mean(jnp.sum((data.y - outputs) ** 2, axis=1)) / (2 * data.sigma**2)
+
+
+def refuse_a_sum(what: str, loss_fn: Loss, w: Params, few: Data) -> None:
+    """Raise ValueError if a loss is the sum over rows and not their mean, by having ``few`` rows twice."""
+    n = n_rows(few)
+    once, twice = (float(loss_fn(w, take(few, jnp.arange(m) % n))) for m in (n, 2 * n))
+    if once and DOUBLED[0] < twice / once < DOUBLED[1]:
+        raise ValueError(
+            f"{what}: must be the mean over rows and is their sum: of {n} rows it is {once:.6g}, "
+            f"of the same, each twice, {twice:.6g}; divide by the number of rows"
+        )
 
 
 def sufficient_rows(

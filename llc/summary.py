@@ -89,9 +89,10 @@ def _multirun_job(run: Path, about: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_jobs(path: Path) -> pd.DataFrame:
-    """Read ``jobs.csv``; ids stay text even where they look like numbers."""
+    """Read ``jobs.csv``; ids stay text even where they look like numbers, and counts whole where some are empty."""
     text = {column: str for column in ("run_id", "target_id", "samplers", "overrides")}
-    return pd.read_csv(path, dtype=text)
+    jobs = pd.read_csv(path, dtype=text)
+    return jobs.astype({column: "Int64" for column in ("n_data", "target_params") if jobs[column].isna().any()})
 
 
 def _finished(jobs: pd.DataFrame, results: Path) -> tuple[pd.DataFrame, list[Run]]:

@@ -14,12 +14,12 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key
 
-from llc import artifacts, code, data, models, records, seeds
-from llc.config import Job, TrainingConfig
+from llc import artifacts, code, data, losses, models, own, records, seeds, weights
+from llc.config import Job, OwnData, OwnModel, TrainingConfig, require
 from llc.data import Dataset
 from llc.ids import target_id
 from llc.models import Model
-from llc.posterior import Batch, Loss, Number, Params, batch, negative_log_likelihood, take
+from llc.posterior import Batch, Loss, Number, Params, batch, take
 from llc.records import BadTarget
 
 CHECK_EVERY = 50  # steps between looks at the gradient of the full loss
@@ -35,8 +35,16 @@ class Problem(NamedTuple):
 
 def problem(job: Job) -> Problem:
     """Return the model, the data and the loss of ``job``."""
-    model = models.build(job.model)
-    return Problem(model, data.load(job.data, job.seed, model), partial(negative_log_likelihood, model.apply))
+    # A teacher's data need their model, a user's own model needs its data.
+    model = None if isinstance(job.model, OwnModel) else models.build(job.model)
+    if isinstance(job.data, OwnData):
+        dataset = data.load_own(job.data, job.seed, own.folder(job))
+    else:
+        dataset = data.load(job.data, job.seed, model)
+    if model is None:
+        model = models.build_own(job.model, own.folder(job), dataset.x, job.precision)
+    loss_fn, dataset = losses.build(job, model, dataset)
+    return Problem(model, dataset, loss_fn)
 
 
 class Target(NamedTuple):
@@ -46,7 +54,7 @@ class Target(NamedTuple):
     loss: float  # L_n(w*)
     grad_norm: float  # ‖∇L_n(w*)‖
     steps: int
-    stopped: str  # why training ended: grad_tol, step_limit, or teacher (no training)
+    stopped: str  # why training ended: grad_tol, step_limit; or teacher, file: no training
     data_sha256: str
     test_loss: float | None  # mean negative log likelihood of the test rows, where there are any
     test_accuracy: float | None
@@ -64,6 +72,8 @@ def make(job: Job, problem: Problem) -> Target:
     if job.training.w_star == "teacher":
         assert data.w_true is not None  # parsed: the data have a teacher
         w_star, steps, stopped = data.w_true.astype(job.precision), 0, "teacher"
+    elif job.training.w_star == "file":
+        w_star, steps, stopped = _read(job, problem), 0, "file"
     else:
         w_star, steps, stopped = _train(job, problem)
     loss, grad_norm = _full_loss(w_star, problem)
@@ -78,10 +88,19 @@ def make(job: Job, problem: Problem) -> Target:
         if len(data.x_test):
             test = batch(data.x_test, data.y_test, data.sigma, "float64")
             test_loss = float(jax.jit(loss_fn)(w, test))
-            if data.y.dtype.kind == "i":
+            if data.y.dtype.kind == "i" and "." not in job.loss:
                 predicted = np.argmax(jax.jit(model.apply)(w, test.x), axis=1)
                 test_accuracy = float(np.mean(predicted == data.y_test))
     return Target(w_star, loss, grad_norm, steps, stopped, data.sha256(), test_loss, test_accuracy)
+
+
+def _read(job: Job, problem: Problem) -> Float[np.ndarray, " dim"]:
+    assert job.training.path is not None  # parsed: it goes with w_star=file
+    path = Path(job.training.path)
+    w_star = weights.load(path, problem.model.layout).astype(job.precision)
+    loss, _ = _full_loss(w_star, problem)
+    require(math.isfinite(loss), "training.path", str(path), f"weights at which L_n is finite, here it is {loss}")
+    return w_star
 
 
 def _train(job: Job, problem: Problem) -> tuple[Float[np.ndarray, " dim"], int, str]:

@@ -19,7 +19,7 @@ class Flat(NamedTuple):
 
     w: Float[Array, " dim"]
     unravel: Callable[[Float[Array, " dim"]], Tree]  # in the precision of the vector it is given
-    layout: tuple[tuple[str, tuple[int, ...]], ...]  # name and shape of each leaf, in the order of the vector
+    layout: tuple[tuple[str, tuple[int, ...]], ...]  # of ``w``: name and shape of each leaf, in the order of the vector
 
 
 def ravel(params: Tree, precision: str, what: str) -> Flat:
