@@ -22,7 +22,9 @@ from llc.ids import SCHEMA, run_id, target_id
 from llc.records import METRICS
 
 if TYPE_CHECKING:
-    from llc.estimate import Estimate
+    import xarray
+
+    from llc.estimator import Estimate
     from llc.samplers import Trace
 
 PACKAGES = ("jax", "jaxlib", "numpy", "numpyro", "blackjax", "optax", "arviz-stats", "hydra-core", "pandas")
@@ -95,29 +97,31 @@ def write_config(folder: Path, job: Job) -> None:
     write_text(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
 
+def trace_groups(trace: Trace) -> dict[str, xarray.Dataset]:
+    """Return the groups of an ArviZ InferenceData: L_n in ``posterior``, the rest in ``sample_stats``."""
+    import xarray
+
+    chains, draws = trace.loss.shape
+    coords = {"chain": range(chains), "draw": range(draws)}
+    stats = {**trace.stats, **({} if trace.excess is None else {"excess": trace.excess})}
+    variables: dict[str, Any] = {key: (("chain", "draw"), values) for key, values in stats.items()}
+    variables |= {f"tuned_{key}": (("chain",), values) for key, values in trace.tuned.items()}
+    return {
+        "posterior": xarray.Dataset({"loss": (("chain", "draw"), trace.loss)}, coords),
+        "sample_stats": xarray.Dataset(variables, coords),
+    }
+
+
 def write_traces(folder: Path, traces: Mapping[str, Trace]) -> None:
     """Write ``traces.nc``: a group per sampler, each an ArviZ InferenceData without weights.
 
-    ``arviz.InferenceData.from_netcdf("traces.nc", base_group="nuts")`` reads one back: L_n in
-    ``posterior``, the sampler's statistics in ``sample_stats``.
+    ``arviz.InferenceData.from_netcdf("traces.nc", base_group="nuts")`` reads one back.
     """
-    import xarray
-
     with whole(folder / "traces.nc") as path:
         mode: Literal["w", "a"] = "w"
         for name, trace in traces.items():
-            groups: dict[str, dict[str, Any]] = {
-                "posterior": {"loss": (("chain", "draw"), trace.loss)},
-                "sample_stats": {
-                    **{key: (("chain", "draw"), values) for key, values in trace.stats.items()},
-                    **({} if trace.excess is None else {"excess": (("chain", "draw"), trace.excess)}),
-                    **{f"tuned_{key}": (("chain",), values) for key, values in trace.tuned.items()},
-                },
-            }
-            chains, draws = trace.loss.shape
-            coords = {"chain": range(chains), "draw": range(draws)}
-            for group, variables in groups.items():
-                dataset = xarray.Dataset(variables, coords, attrs={"sampler": name})
+            for group, dataset in trace_groups(trace).items():
+                dataset = dataset.assign_attrs(sampler=name)
                 dataset.to_netcdf(path, mode=mode, group=f"{name}/{group}", engine="h5netcdf")
                 mode = "a"
 

@@ -70,10 +70,13 @@ def _modules(root: str, samplers: tuple[str, ...]) -> tuple[tuple[str, str], ...
         key = path.relative_to(PACKAGE.parent).as_posix()
         if name in NO_NUMBERS or name.startswith("llc.config.") or key in found:
             continue
-        tree = _parse(path)
-        found[key] = hashlib.sha256(_substance(tree).encode()).hexdigest()[:12]
-        waiting += _imports(tree, name, package=path.name == "__init__.py")
+        found[key] = substance(path)
+        waiting += filter(_is_ours, imports(path, name))
     return tuple(sorted(found.items()))
+
+
+def _is_ours(name: str) -> bool:
+    return name.split(".")[0] == "llc" and _path(name).is_file()
 
 
 def _path(name: str) -> Path:
@@ -82,15 +85,22 @@ def _path(name: str) -> Path:
 
 
 @lru_cache
-def _parse(path: Path) -> ast.Module:
+def parse(path: Path) -> ast.Module:
+    """Return the syntax tree of a file.
+
+    Raises
+    ------
+    ConfigError
+        If it is not Python.
+    """
     try:
         return ast.parse(path.read_bytes(), str(path))
     except (SyntaxError, ValueError) as error:
         raise ConfigError(f"{path}: {error}; mend it, or no run can be told from a stale one") from None
 
 
-def _substance(tree: ast.Module) -> str:
-    """Return the tree as text, without docstrings and places."""
+def substance(path: Path) -> str:
+    """Return twelve hex digits of a file's syntax tree, without docstrings and places."""
 
     def text(node: object) -> str:
         if isinstance(node, list):
@@ -102,13 +112,13 @@ def _substance(tree: ast.Module) -> str:
             values["body"] = node.body[ast.get_docstring(node, clean=False) is not None :]
         return f"{type(node).__name__}({','.join(f'{k}={text(v)}' for k, v in values.items())})"
 
-    return text(tree)
+    return hashlib.sha256(text(parse(path)).encode()).hexdigest()[:12]
 
 
-def _imports(tree: ast.Module, name: str, package: bool) -> set[str]:
-    """Return the modules of llc that a module imports, wherever in it."""
-    found = set()
-    for node in ast.walk(tree):
+def imports(path: Path, name: str) -> set[str]:
+    """Return what module ``name`` of a file may import, wherever in it: some are names in a module."""
+    found, package = set(), path.name == "__init__.py"
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -117,4 +127,4 @@ def _imports(tree: ast.Module, name: str, package: bool) -> set[str]:
             base = base if node.level else (node.module or "")
             # Of ``from llc import data`` the name is a module; of ``from llc.data import load`` it is not.
             found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
-    return {module for module in found if module.split(".")[0] == "llc" and _path(module).is_file()}
+    return found

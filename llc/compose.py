@@ -19,16 +19,17 @@ from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from llc import npz
+from llc import npz, own, weights
 from llc.config import DATA, MODELS, ConfigError, Job, nearest, require, require_choice
 from llc.ids import ids
-from llc.widths import count_params, draw_widths
+from llc.widths import count_params, draw_widths, layout
 
 SECTIONS = ("data", "model", "training", "posterior", "sampler")
 GROUPS = (*SECTIONS, "sweep")
 NO_PRESETS = "a saved configuration has no presets, only values to override"
 SAVED_BY_HYDRA = ("config.yaml", "hydra.yaml", "overrides.yaml")
 DIGITS_DIMS = (64, 10)
+ARGUMENTS = ("model.args.", "data.args.")  # of a user's function: any names
 FULL_KEY = re.compile(r"full_key: (\S+)")  # how OmegaConf ends its messages
 
 
@@ -106,8 +107,8 @@ def explain(error: Exception) -> str:
 
 
 def _check_finite(section: Any, prefix: str = "") -> None:
-    for key, value in vars(section).items():
-        if is_dataclass(value):
+    for key, value in (section if isinstance(section, dict) else vars(section)).items():
+        if is_dataclass(value) or isinstance(value, dict):
             _check_finite(value, f"{prefix}{key}.")
         elif isinstance(value, float):
             require(math.isfinite(value), prefix + key, value, "finite")
@@ -120,7 +121,8 @@ def _complete(job: Job, cwd: Path) -> Job:
         kind = next(name for name, schema in kinds.items() if type(section) is schema)
         require(section.kind == kind, f"{group}.kind", section.kind, f"{kind} here; choose a preset with {group}=…")
     data = job.data
-    dims = {"digits": DIGITS_DIMS}.get(data.kind)  # of the data; a teacher's are the model's
+    _complete_own(job, cwd)
+    dims = {"digits": DIGITS_DIMS}.get(data.kind)  # of the data; a teacher's are the model's, own ones not known yet
     if data.kind == "npz":
         data.path = str(cwd / data.path)
         file = npz.describe(Path(data.path))
@@ -130,14 +132,17 @@ def _complete(job: Job, cwd: Path) -> Job:
         require(not changed, "data.sha256", data.sha256, f"the digest of {data.path}, which is {file.sha256}")
         data.sha256, data.classes = file.sha256, file.classes
         dims = (file.d_in, file.d_out)
-    _complete_model(job.model, data, dims, job.seed)
-    if data.kind == "teacher" and data.mse:
-        # Set, so that a job which says the same with sigma is the same one.
-        data.sigma, data.mse = math.sqrt(_outputs(job.model) / 2), False
-    has_teacher = data.kind == "teacher"
+    if job.model.kind != "own":
+        _complete_model(job.model, data, dims, job.seed)
+    teacher = data.kind == "teacher"
     require(
-        has_teacher or job.training.w_star == "trained", "training.w_star", "teacher", f"trained with {data.kind} data"
+        not teacher or job.model.kind != "own", "data.kind", data.kind, "another with model.kind=own, or npz or own"
     )
+    _complete_loss(job, dims)
+    ok = teacher or job.training.w_star != "teacher"
+    require(ok, "training.w_star", "teacher", f"trained or file with {data.kind} data")
+    if job.training.path is not None:
+        _complete_weights(job, cwd)
     if "gibbs" in job.sampler.names:
         _check_gibbs(job)
     if job.target is not None:
@@ -145,11 +150,67 @@ def _complete(job: Job, cwd: Path) -> Job:
     return job
 
 
+def _complete_own(job: Job, cwd: Path) -> None:
+    """Find the modules that import paths name."""
+    paths = own.targets(job)
+    if not paths:
+        job.own.folder = job.own.sha256 = None
+        return
+    job.own.folder = str(cwd / (job.own.folder or ""))
+    found = own.find(tuple(sorted(paths.items())), own.folder(job))
+    changed = job.own.sha256 not in (None, found.sha256)
+    now = f"{found.sha256}, the digest of {', '.join(found.files)} as they are"
+    require(not changed, "own.sha256", job.own.sha256, now)
+    job.own.sha256 = found.sha256
+
+
+def _complete_loss(job: Job, dims: tuple[int, int] | None) -> None:
+    """Say a loss as the likelihood that it is, so that a job which says the same otherwise is the same one."""
+    data, classes = job.data, _classes(job.data)
+    if job.loss == "cross_entropy":
+        require(classes is not False, "loss", job.loss, f"nll or mse: the labels of data.kind={data.kind} are real")
+        job.loss = "nll" if classes else job.loss
+    elif job.loss == "mse":
+        require(not classes, "loss", job.loss, f"nll: the labels of data.kind={data.kind} are classes")
+        if classes is False:
+            sigma = math.sqrt((dims[1] if dims else _outputs(job.model)) / 2)
+            unset = (getattr(data, "noise_scale", 0.0) or 1.0, sigma)
+            require(data.sigma in unset, "data.sigma", data.sigma, "left out with loss=mse, which sets it")
+            data.sigma, job.loss = sigma, "nll"
+
+
+def _classes(data: Any) -> bool | None:
+    """Return whether the labels are classes; None: that is not known before a function of the user's is called."""
+    return {"teacher": False, "digits": True, "own": None}.get(data.kind, getattr(data, "classes", None))
+
+
+def _complete_weights(job: Job, cwd: Path) -> None:
+    training = job.training
+    path = cwd / str(training.path)
+    training.path = str(path)
+    file = weights.describe(path)
+    changed = training.sha256 not in (None, file.sha256)
+    require(not changed, "training.sha256", training.sha256, f"the digest of {path}, which is {file.sha256}")
+    training.sha256 = file.sha256
+    if job.model.kind != "own":
+        weights.check(path, file.shapes, layout(job.model))
+
+
+def files_of(job: Job) -> list[str]:
+    """Return the files outside ``conf/`` that the id of a parsed ``job`` depends on."""
+    named = [getattr(job.data, "path", None), job.training.path]
+    paths = own.targets(job)
+    code = own.find(tuple(sorted(paths.items())), own.folder(job)).files if paths else ()
+    return [path for path in named if path is not None] + list(code)
+
+
 def _check_gibbs(job: Job) -> None:
     problem = None
-    if job.model.kind != "dln":
+    if "." in job.loss or job.loss == "cross_entropy":
+        problem = f"loss={job.loss} is not of squares"
+    elif job.model.kind != "dln":
         problem = f"model.kind={job.model.kind} is not one"
-    elif job.data.kind == "digits" or (job.data.kind == "npz" and job.data.classes):
+    elif _classes(job.data):
         problem = f"the labels of data.kind={job.data.kind} are classes"
     must = f"without gibbs: it draws from deep linear networks with real targets only; {problem}"
     require(problem is None, "sampler.names", job.sampler.names, must)
@@ -177,8 +238,7 @@ def _complete_model(model: Any, data: Any, dims: tuple[int, int] | None, seed: i
         model.target_params = count_params(model.widths, bias=False)
     else:
         inputs, outputs = dims or (None, 1)
-        classes = data.kind == "digits" or (data.kind == "npz" and data.classes)
-        fits = not classes and outputs == 1 and (model.kind == "quadratic" or inputs in (None, 1))
+        fits = not _classes(data) and outputs == 1 and (model.kind == "quadratic" or inputs in (None, 1))
         what = "one real output" + (" of one input" if model.kind == "crossing" else "")
         require(fits, "model.kind", model.kind, f"another with data.kind={data.kind}: it fits {what}")
         if model.kind == "quadratic":
@@ -216,8 +276,8 @@ def check_keys(overrides: Iterable[str]) -> None:
         raise ConfigError(f"override {error.override!r} is not Hydra's syntax: {str(error).splitlines()[0]}") from None
     for override in parsed:
         key = override.key_or_group
-        own = override.is_add() or override.is_force_add() or key.split(".")[0].split("/")[0] == "hydra"
-        if not own and key not in known:
+        free = key.split(".")[0].split("/")[0] == "hydra" or key.startswith(ARGUMENTS)
+        if not (free or override.is_add() or override.is_force_add() or key in known):
             raise ConfigError(f"{override.input_line}: there is no key {key!r}{nearest(key, known)}")
         if key in SECTIONS and not override.is_delete() and not override.is_sweep_override():
             check_preset(override)

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from llc import npz, seeds
-from llc.config import DigitsData, NpzData, TeacherData
+from llc import npz, own, seeds
+from llc.config import DigitsData, NpzData, OwnData, TeacherData, require
 from llc.models import Model
 
-Inputs = Float[np.ndarray, "n d_in"]
-Labels = Float[np.ndarray, "n d_out"] | Int[np.ndarray, " n"]
+Inputs = Float[np.ndarray, "n ..."] | Int[np.ndarray, "n ..."]  # (n, d_in), but of a user's own
+Labels = Float[np.ndarray, "n ..."] | Int[np.ndarray, "n ..."]  # (n, d_out) or (n,), but with a user's own loss
 
 
 class Dataset(NamedTuple):
@@ -38,9 +38,10 @@ class Dataset(NamedTuple):
         return digest.hexdigest()
 
 
-def load(config: TeacherData | DigitsData | NpzData, seed: int, model: Model) -> Dataset:
-    """Return the dataset that a parsed configuration describes."""
+def load(config: TeacherData | DigitsData | NpzData, seed: int, model: Model | None) -> Dataset:
+    """Return the dataset that a parsed configuration describes; ``model`` is what a teacher labels with."""
     if isinstance(config, TeacherData):
+        assert model is not None  # parsed: llc's own models, which are built before their data
         return _teacher(config, seed, model)
     if isinstance(config, NpzData):
         x, y = npz.load(Path(config.path))
@@ -59,6 +60,7 @@ def _teacher(config: TeacherData, seed: int, model: Model) -> Dataset:
     shape = (config.n_data, model.widths[0])
     unit = inputs.standard_normal(shape) if config.x_dist == "normal" else inputs.uniform(-1.0, 1.0, shape)
     x = config.x_scale * unit
+    assert model.teach is not None  # parsed: llc's own models have teachers
     w_true = model.teach(seeds.rng(seed, "teacher"))
     with jax.enable_x64(True):
         y = np.asarray(jax.jit(model.apply)(jnp.asarray(w_true), jnp.asarray(x)))
@@ -68,6 +70,37 @@ def _teacher(config: TeacherData, seed: int, model: Model) -> Dataset:
         y = y + config.noise_scale * noise.standard_t(3, y.shape)
     assert config.sigma is not None  # parsed: filled in
     return Dataset(x, y, x[:0], y[:0], config.sigma, w_true)
+
+
+def load_own(config: OwnData, seed: int, folder: Path) -> Dataset:
+    """Return the dataset that a user's function makes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not arrays of finite numbers with as many rows.
+    """
+    made = own.call("data._target_", config._target_, folder, config.args, seed=seed)
+    what = f"data._target_={config._target_!r}: must return x, y or x, y, x_test, y_test, arrays of finite numbers"
+    if not isinstance(made, tuple | list) or len(made) not in (2, 4):
+        raise TypeError(f"{what}; it returned {type(made).__name__}")
+    arrays = [np.asarray(part) for part in made]
+    for x, y in (arrays[:2], arrays[2:])[: len(arrays) // 2]:
+        kinds = x.dtype.kind in "fiu" and y.dtype.kind in "fiu"
+        if (
+            not kinds
+            or min(x.ndim, y.ndim) < 1
+            or len(x) != len(y)
+            or not (np.isfinite(x).all() and np.isfinite(y).all())
+        ):
+            raise ValueError(f"{what}, n rows each; got {x.dtype} {x.shape} and {y.dtype} {y.shape}")
+    x, y, *test = (a.astype(np.float64 if a.dtype.kind == "f" else np.int32) for a in arrays)
+    n_data = len(x) if config.n_data is None else config.n_data
+    require(
+        2 <= n_data <= len(x), "data.n_data", n_data, f"between 2 and the {len(x)} rows that {config._target_} returns"
+    )
+    found = _split(x, y, n_data, seed, config.sigma)
+    return found._replace(x_test=test[0], y_test=test[1]) if test else found
 
 
 def _read_digits() -> npz.Arrays:

@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from llc import points
-from llc.compose import assemble, check_preset, explain, parse, register_schema
+from llc.compose import assemble, check_preset, explain, files_of, parse, register_schema
 from llc.config import ConfigError, Job, require
 from llc.ids import ids
 from llc.points import Point
@@ -134,7 +134,7 @@ class _Composer:
             seed=job.seed,
             samplers=sorted(job.sampler.names),
             threads=job.threads,
-            data_path=getattr(job.data, "path", None),
+            files=files_of(job),
         )
 
     def _parse(self, text: str) -> _Change:
@@ -219,6 +219,8 @@ def _typed(composed: _Composed, change: _Change) -> Any:
 def _build(composed: _Composed, key: str, value: Any, new: dict[str, Any]) -> Any:
     """Return what is at a key, with the new values in it: an object of the schema, or a value."""
     if key not in composed.types:
+        if isinstance(value, dict) and key not in new:  # arguments of a user's function
+            return {name: _build(composed, f"{key}.{name}", part, new) for name, part in value.items()}
         return new.get(key, value)
     return composed.types[key](**{name: _build(composed, f"{key}.{name}", part, new) for name, part in value.items()})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Any
 
 from llc.config import Job
@@ -42,14 +43,14 @@ def canonical(job: Job) -> dict[str, Any]:
     data, model, training, posterior = (
         dict(vars(section)) for section in (job.data, job.model, job.training, job.posterior)
     )
-    data.pop("mse", None)  # sigma stands for it
     data.pop("path", None)  # the file's digest stands for it
-    if data["kind"] == "npz" and data["classes"]:
-        del data["sigma"]
+    if (data["kind"] == "npz" and data["classes"]) or job.loss != "nll":
+        data.pop("sigma", None)  # nothing reads it
     if model["kind"] == "mlp":
         model["widths"] = hidden_widths(job.model)
         del model["depth"]
     del model["target_params"]
+    n_data = data["n_data"] or math.inf  # of own data it may not be known
     if model["kind"] == "dln":
         del model["layers"], model["width"]  # the widths stand for them
         if model["teacher"] == "reduced":
@@ -59,7 +60,7 @@ def canonical(job: Job) -> dict[str, Any]:
     if job.data.kind != "teacher":
         model.pop("rank", None)
         model.pop("teacher", None)
-    if training["batch_size"] is not None and training["batch_size"] >= data["n_data"]:
+    if training["batch_size"] is not None and training["batch_size"] >= n_data:
         training["batch_size"] = None
     if training["optimizer"] != "sgd":
         del training["momentum"]
@@ -67,16 +68,25 @@ def canonical(job: Job) -> dict[str, Any]:
         del training["weight_decay"]
     if training["w_star"] == "teacher":
         training = {"w_star": "teacher"}
+    elif training["w_star"] == "file":
+        training = {"w_star": "file", "sha256": training["sha256"]}
+    else:
+        del training["path"], training["sha256"]
     if posterior["beta"] is not None:
         del posterior["beta0"]
     sampler = {name: dict(vars(getattr(job.sampler, name))) for name in job.sampler.names}
     for settings in sampler.values():
         if settings["draws"] is not None:
             del settings["budget"]  # of draws that are added by rule
-    if "sgld" in sampler and sampler["sgld"]["batch_size"] >= data["n_data"]:
+    if "sgld" in sampler and sampler["sgld"]["batch_size"] >= n_data:
         sampler["sgld"] |= {"batch_size": data["n_data"], "control_variates": False}
     posterior["gamma"] += 0.0  # no negative zero
+    # Left out where they say nothing, so that ids from before there were such keys stay.
+    own = {"own": job.own.sha256} if job.own.sha256 is not None else {}
+    loss = {"loss": job.loss} if job.loss != "nll" else {}
     return {
+        **own,
+        **loss,
         "data": data,
         "model": model,
         "training": training,

@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jax
-import jax.numpy as jnp
 
-from llc import artifacts, code, known, locks, seeds, target
+from llc import artifacts, code, known, locks, losses, target
 from llc.config import Job
 from llc.ids import run_id, target_id
 from llc.polish import deficit
-from llc.posterior import Posterior, batch, inverse_temperature, sufficient_rows
-from llc.samplers import Trace
-from llc.samplers import load as load_sampler
+from llc.posterior import batch, inverse_temperature, sufficient_rows, tempered
 from llc.terminal import bar
 
 if TYPE_CHECKING:
-    from llc.estimate import Estimate
+    from llc.estimator import Estimate
+    from llc.samplers import Trace
 
 log = logging.getLogger(__name__)
 
@@ -79,48 +77,36 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         return
 
     with timings.measure("import"):  # seconds, which a target has no use for
-        from llc.estimate import estimate
-    n = len(dataset.x)
-    beta = inverse_temperature(job.posterior, n)
+        from llc.sampling import sample
     rows = batch(dataset.x, dataset.y, dataset.sigma, job.precision)
-    full = rows
-    quadratic = model.linear and dataset.y.dtype.kind == "f"  # L_n, as a function of f(x)
-    if quadratic and n > sum(dataset.x.shape[1:] + dataset.y.shape[1:]):
+    full = None
+    quadratic = model.linear and losses.squares(job, dataset)
+    if quadratic and len(dataset.x) > sum(dataset.x.shape[1:] + dataset.y.shape[1:]):
         full = batch(*sufficient_rows(dataset.x, dataset.y), dataset.sigma, job.precision)
-    posterior = Posterior(
-        loss_fn=loss_fn,
-        data=rows,
-        full=full,
-        w_star=jnp.asarray(found.w_star),
-        nbeta=jnp.asarray(n * beta, job.precision),
-        gamma=jnp.asarray(job.posterior.gamma, job.precision),
-        linear_widths=model.widths if quadratic else None,
-    )
+    posterior = tempered(
+        loss_fn, rows, found.w_star, job.posterior, job.precision,
+        full=full, linear_widths=model.widths if quadratic else None,
+    )  # fmt: skip
     with timings.measure("diagnose"):
-        answers = known.answers(job, problem, found, n * beta)
-        lacking = deficit(posterior, found.loss, found.grad_norm)
+        nbeta = posterior.n * inverse_temperature(job.posterior, posterior.n)
+        answers = known.answers(job, problem, found, nbeta)
+        facts = {
+            "loss_star": found.loss,
+            "grad_norm": found.grad_norm,
+            "llc_deficit": deficit(posterior, found.grad_norm),
+            **answers._asdict(),
+        }
     traces: dict[str, Trace] = {}
     estimates: dict[str, Estimate] = {}
     for name in sorted(job.sampler.names):
+        settings, start = asdict(getattr(job.sampler, name)), time.perf_counter()
         with bar(name):
-            trace = load_sampler(name)(
-                seeds.key(job.seed, f"sampler/{name}"), posterior, **asdict(getattr(job.sampler, name))
-            )
-        with timings.measure("diagnose"):
-            found_llc = estimate(
-                trace,
-                loss_star=found.loss,
-                grad_norm=found.grad_norm,
-                llc_deficit=lacking,
-                n=n,
-                beta=beta,
-                gamma=job.posterior.gamma,
-                n_params=model.n_params,
-                **answers._asdict(),
-            )
+            found_llc, trace = sample(name, settings, posterior, job.posterior, seed=job.seed, **facts)
+        spent = {"compile": trace.time_compile_s, "sample": trace.time_sample_s}
+        spent["diagnose"] = time.perf_counter() - start - sum(spent.values())
+        for stage, seconds in spent.items():
+            timings[stage] = timings.get(stage, 0.0) + seconds
         traces[name], estimates[name] = trace, found_llc
-        timings["compile"] = timings.get("compile", 0.0) + trace.time_compile_s
-        timings["sample"] = timings.get("sample", 0.0) + trace.time_sample_s
         verdict = f"{found_llc.status}{': ' * bool(found_llc.reason)}{found_llc.reason}"
         log.info("%s: LLC %s ± %s, %s", name, found_llc.llc_mean, found_llc.llc_mcse, verdict)
 

@@ -18,7 +18,7 @@ import yaml
 
 from llc.artifacts import write_text
 
-PLANNING = ("compose", "expand", "ids", "kept", "npz", "points", "sweep", "widths")
+PLANNING = ("code", "compose", "expand", "ids", "kept", "npz", "own", "points", "sweep", "weights", "widths")
 RESOLVER = re.compile(rb"\$\{[^}]*:")  # ${oc.env:…}, ${now:…}: what they give is in no file
 
 
@@ -92,9 +92,9 @@ def _digest(jobs: list[dict[str, Any]]) -> str:
 
 
 def _files(jobs: list[dict[str, Any]]) -> dict[str, list[int] | None]:
-    """Return size and time of each file of data that the jobs read, by which a change is known."""
+    """Return size and time of each file that the ids of the jobs depend on, by which a change is known."""
     stats: dict[str, list[int] | None] = {}
-    for path in sorted({job["data_path"] for job in jobs if job["data_path"] is not None}):
+    for path in sorted({path for job in jobs for path in job["files"]}):
         try:
             stat = Path(path).stat()
             stats[path] = [stat.st_size, stat.st_mtime_ns]

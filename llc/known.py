@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from llc import finite, local, truth
+from llc import finite, local, losses, truth
 from llc.config import Job
 from llc.target import Problem, Target
 
@@ -32,7 +32,9 @@ def answers(job: Job, problem: Problem, target: Target, nbeta: float) -> Known:
     """
     model, gamma = job.model, job.posterior.gamma
     regression = model.kind == "quadratic" or (model.kind == "dln" and len(model.widths) == 2)
-    if regression and problem.data.y.dtype.kind == "f":
+    if not losses.squares(job, problem.data):
+        return Known()
+    if regression:
         return _linear_regression(problem, target.w_star, nbeta, gamma)
     if job.training.w_star != "teacher" or job.data.noise != "none" or job.data.n_data < problem.model.widths[0]:
         return Known()

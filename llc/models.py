@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, Shaped
 
-from llc import teachers
-from llc.config import CrossingModel, DlnModel, MlpModel, QuadraticModel
-from llc.widths import count_params, hidden_widths
+from llc import own, teachers, trees
+from llc.config import CrossingModel, DlnModel, MlpModel, OwnModel, QuadraticModel
+from llc.widths import count_params, hidden_widths, layout
+
+Layout = Sequence[tuple[str, tuple[int, ...]]]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -26,12 +29,13 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 class Model(NamedTuple):
     """A network with ``n_params`` parameters in one flat vector w."""
 
-    widths: tuple[int, ...]  # d_0 … d_L
+    widths: tuple[int, ...]  # d_0 … d_L; none of a user's own
     n_params: int
     init: Callable[[Key[Array, ""]], Float[Array, " dim"]]
-    apply: Callable[[Float[Array, " dim"], Float[Array, "n d_in"]], Float[Array, "n d_out"]]
-    teach: Callable[[np.random.Generator], Float[np.ndarray, " dim"]]  # draws a teacher's weights
+    apply: Callable[[Float[Array, " dim"], Shaped[Array, "n ..."]], Float[Array, "n ..."]]
+    teach: Callable[[np.random.Generator], Float[np.ndarray, " dim"]] | None  # draws a teacher's weights
     linear: bool  # whether apply(w, x) is linear in x
+    layout: Layout  # name and shape of each parameter, in the order of w
 
 
 def build(config: MlpModel | DlnModel | QuadraticModel | CrossingModel) -> Model:
@@ -41,6 +45,38 @@ def build(config: MlpModel | DlnModel | QuadraticModel | CrossingModel) -> Model
     if isinstance(config, DlnModel):
         return _dln(config)
     return _quadratic(config) if isinstance(config, QuadraticModel) else _crossing(config)
+
+
+def build_own(config: OwnModel, folder: Path, x: Shaped[np.ndarray, "n ..."], precision: str) -> Model:
+    """Return the model that a user's function makes, for inputs such as ``x``.
+
+    What it makes has ``init(key, x)`` or ``init(key)``, which returns a pytree of float arrays, and
+    ``apply(params, x)``, the outputs (n, …) of n rows; or is the pair of the two.
+
+    Raises
+    ------
+    TypeError
+        If it is not such a pair.
+    """
+    key = "model._target_"
+    made = own.call(key, config._target_, folder, config.args)
+    pair: Any = made if isinstance(made, tuple) else tuple(getattr(made, name, None) for name in ("init", "apply"))
+    if len(pair) != 2 or not all(map(callable, pair)):
+        must = "an object with init(key, x) and apply(params, x), or the pair of them"
+        raise TypeError(f"{key}={config._target_!r}: must return {must}; it returned {type(made).__name__}")
+    own_init, own_apply = pair
+    some = jnp.asarray(x[:1])
+
+    def start(key: Key[Array, ""]) -> trees.Flat:
+        params = own_init(key, some) if own.takes(own_init, key, some) else own_init(key)
+        return trees.ravel(params, precision, f"model._target_={config._target_!r}: what init returns")
+
+    like = start(jax.random.key(0))
+
+    def apply(w: Float[Array, " dim"], x: Shaped[Array, "n ..."]) -> Any:
+        return own_apply(like.unravel(w), x)
+
+    return Model((), like.w.size, lambda key: start(key).w, apply, None, linear=False, layout=like.layout)
 
 
 def _mlp(config: MlpModel) -> Model:
@@ -67,7 +103,7 @@ def _mlp(config: MlpModel) -> Model:
             parts += [rng.normal(size=d_in * d_out) / np.sqrt(d_in), np.zeros(d_out)]
         return np.concatenate(parts)
 
-    return Model(widths, count_params(widths, bias=True), init, apply, teach, linear=False)
+    return Model(widths, count_params(widths, bias=True), init, apply, teach, linear=False, layout=layout(config))
 
 
 def _dln(config: DlnModel) -> Model:
@@ -92,7 +128,7 @@ def _dln(config: DlnModel) -> Model:
             return teachers.reduced(rng, widths)
         return teachers.aligned(rng, widths, config.rank)
 
-    return Model(widths, count_params(widths, bias=False), init, apply, teach, linear=True)
+    return Model(widths, count_params(widths, bias=False), init, apply, teach, linear=True, layout=layout(config))
 
 
 def _quadratic(config: QuadraticModel) -> Model:
@@ -107,7 +143,7 @@ def _quadratic(config: QuadraticModel) -> Model:
     def teach(rng: np.random.Generator) -> Float[np.ndarray, " dim"]:
         return rng.normal(size=d_in) / np.sqrt(d_in) if config.teacher == "random" else np.zeros(d_in)
 
-    return Model((d_in, 1), d_in, init, apply, teach, linear=True)
+    return Model((d_in, 1), d_in, init, apply, teach, linear=True, layout=layout(config))
 
 
 def _crossing(config: CrossingModel) -> Model:
@@ -119,7 +155,7 @@ def _crossing(config: CrossingModel) -> Model:
     def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
         return jax.random.normal(key, (2,))
 
-    return Model((1, 1), 2, init, apply, lambda rng: np.zeros(2), linear=True)
+    return Model((1, 1), 2, init, apply, lambda rng: np.zeros(2), linear=True, layout=layout(config))
 
 
 def _layers(w: Float[Array, " dim"], widths: Sequence[int], *, bias: bool) -> list[Float[Array, "rows d_out"]]:

@@ -78,7 +78,7 @@ def polish(
     return jax.lax.while_loop(unfinished, step, (at, lbfgs.init(start), value, gradient))[0]
 
 
-def deficit(posterior: Posterior, loss_star: float, grad_norm: float) -> float:
+def deficit(posterior: Posterior, grad_norm: float) -> float:
     r"""Return nβ (L_n(w*) − L_n(w)), w the minimum of U within reach: by so much λ̂ is too low.
 
     It is found by descent, so that it is right whatever the signs of the curvatures at w*, and at
@@ -91,13 +91,11 @@ def deficit(posterior: Posterior, loss_star: float, grad_norm: float) -> float:
 
     Parameters
     ----------
-    loss_star, grad_norm
-        L_n(w*) and ‖∇L_n(w*)‖, over all the data, in float64.
+    grad_norm
+        ‖∇L_n(w*)‖, over all the data, in float64.
     """
     nbeta, gamma = float(posterior.nbeta), float(posterior.gamma)
-    bound = nbeta * loss_star  # no loss is below 0
-    if gamma > 0:
-        bound = min(bound, (nbeta * grad_norm) ** 2 / gamma)  # of the quadratic, at its worst h, which is 0
+    bound = (nbeta * grad_norm) ** 2 / gamma if gamma > 0 else math.inf  # of the quadratic, at its worst h, which is 0
     if bound <= LEFT:
         return bound
     pull = gamma / nbeta

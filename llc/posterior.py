@@ -15,43 +15,50 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from llc.config import PosteriorConfig
 
 Params = Float[Array, " dim"]
 Scalar = Float[Array, ""]
 Number = Scalar | float  # a Python number outside a compiled function, traced inside it
+Data = Any  # a pytree of arrays with a leading axis of n rows; a scalar in it is of all rows
+Loss = Callable[[Params, Data], Scalar]  # the mean over rows
+
+DOUBLED = (1.98, 2.02)  # a sum over rows when each is there twice, over what it was
 
 
 class Batch(NamedTuple):
     """Rows of data and the noise scale that their likelihood assumes."""
 
-    x: Float[Array, "n d_in"]
-    y: Float[Array, "n d_out"] | Int[Array, " n"]
+    x: Shaped[Array, "n ..."]
+    y: Shaped[Array, "n ..."]
     sigma: Scalar
-
-    def rows(self, index: Int[Array, " batch"]) -> Batch:
-        """Return the given rows."""
-        return Batch(self.x[index], self.y[index], self.sigma)
 
 
 def batch(
-    x: Float[np.ndarray, "n d_in"],
-    y: Float[np.ndarray, "n d_out"] | Int[np.ndarray, " n"],
+    x: Shaped[np.ndarray, "n ..."],
+    y: Shaped[np.ndarray, "n ..."],
     sigma: float,
     precision: str,
 ) -> Batch:
-    """Return rows as JAX arrays of the given precision; classes stay integers."""
-    y = y if y.dtype.kind == "i" else y.astype(precision)
-    return Batch(jnp.asarray(x.astype(precision)), jnp.asarray(y), jnp.asarray(sigma, precision))
+    """Return rows as JAX arrays of the given precision; integers stay integers."""
+    x, y = (a if a.dtype.kind == "i" else a.astype(precision) for a in (x, y))
+    return Batch(jnp.asarray(x), jnp.asarray(y), jnp.asarray(sigma, precision))
 
 
-Loss = Callable[[Params, Batch], Scalar]
+def n_rows(data: Data) -> int:
+    """Return n, the length of the leading axis."""
+    return next(len(leaf) for leaf in jax.tree.leaves(data) if jnp.ndim(leaf))
+
+
+def take(data: Data, index: Int[Array, " batch"]) -> Data:
+    """Return the given rows."""
+    return jax.tree.map(lambda leaf: leaf[index] if jnp.ndim(leaf) else leaf, data)
 
 
 def negative_log_likelihood(
-    apply: Callable[[Params, Float[Array, "n d_in"]], Float[Array, "n d_out"]], w: Params, data: Batch
+    apply: Callable[[Params, Shaped[Array, "n ..."]], Float[Array, "n d_out"]], w: Params, data: Batch
 ) -> Scalar:
     """Return L_n(w) in nats, the mean over rows.
 
@@ -63,6 +70,17 @@ def negative_log_likelihood(
         log_p = jax.nn.log_softmax(outputs)
         return -jnp.mean(jnp.take_along_axis(log_p, data.y[:, None], axis=1))
     return jnp.mean(jnp.sum((data.y - outputs) ** 2, axis=1)) / (2 * data.sigma**2)
+
+
+def refuse_a_sum(what: str, loss_fn: Loss, w: Params, few: Data) -> None:
+    """Raise ValueError if a loss is the sum over rows and not their mean, by having ``few`` rows twice."""
+    n = n_rows(few)
+    once, twice = (float(loss_fn(w, take(few, jnp.arange(m) % n))) for m in (n, 2 * n))
+    if once and DOUBLED[0] < twice / once < DOUBLED[1]:
+        raise ValueError(
+            f"{what}: must be the mean over rows and is their sum: of {n} rows it is {once:.6g}, "
+            f"of the same, each twice, {twice:.6g}; divide by the number of rows"
+        )
 
 
 def sufficient_rows(
@@ -84,8 +102,8 @@ class Posterior:
     """The density that every sampler draws from. Data and hyperparameters are traced."""
 
     loss_fn: Loss
-    data: Batch  # the n rows that minibatches are drawn from
-    full: Batch  # rows whose mean loss is L_n: the same, or fewer that are sufficient
+    data: Data  # the n rows that minibatches are drawn from
+    full: Data  # rows whose mean loss is L_n: the same, or fewer that are sufficient
     w_star: Params
     nbeta: Scalar
     gamma: Scalar
@@ -94,7 +112,7 @@ class Posterior:
     @property
     def n(self) -> int:
         """Number of data."""
-        return self.data.x.shape[0]
+        return n_rows(self.data)
 
     def loss(self, w: Params) -> Scalar:
         """Return L_n(w) over all the data."""
@@ -110,7 +128,7 @@ class Posterior:
 
     def gradient(self, w: Params, rows: Int[Array, " batch"] | None = None) -> Params:
         """Return ∇U(w), the loss averaged over the given rows instead of all."""
-        data = self.full if rows is None else self.data.rows(rows)
+        data = self.full if rows is None else take(self.data, rows)
         return self.nbeta * jax.grad(self.loss_fn)(w, data) + self.gamma * (w - self.w_star)
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -134,3 +152,34 @@ class Posterior:
 def inverse_temperature(config: PosteriorConfig, n: int) -> float:
     """Return β: the fixed one, or beta0 / log n with n the number of data, never of a batch."""
     return config.beta if config.beta is not None else config.beta0 / math.log(n)
+
+
+def tempered(
+    loss_fn: Loss,
+    data: Data,
+    w_star: Float[np.ndarray, " dim"] | Params,
+    config: PosteriorConfig,
+    precision: str,
+    *,
+    full: Data | None = None,
+    linear_widths: tuple[int, ...] | None = None,
+) -> Posterior:
+    """Return the posterior that a parsed configuration describes, around ``w_star``.
+
+    Parameters
+    ----------
+    data
+        In the given precision.
+    full, linear_widths
+        As of ``Posterior``; None: all the data.
+    """
+    n = n_rows(data)
+    return Posterior(
+        loss_fn=loss_fn,
+        data=data,
+        full=data if full is None else full,
+        w_star=jnp.asarray(w_star),
+        nbeta=jnp.asarray(n * inverse_temperature(config, n), precision),
+        gamma=jnp.asarray(config.gamma, precision),
+        linear_widths=linear_widths,
+    )

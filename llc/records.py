@@ -6,8 +6,12 @@ import csv
 import hashlib
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
 
 METRICS = "metrics_summary.csv"
 RUN_INFO = "run_info.json"
@@ -22,9 +26,17 @@ class BadRun(ValueError):
     """A run directory that does not hold what it must. The message names the file and the fix."""
 
 
+class BadTarget(ValueError):
+    """A target directory that does not hold what it must. The message names the folder and the fix."""
+
+    def __init__(self, folder: Path, problem: str) -> None:
+        super().__init__(f"target={str(folder)!r}: {problem}; delete the folder and it is trained again")
+
+
 class Run(NamedTuple):
     """A finished run."""
 
+    folder: Path
     about: dict[str, Any]  # run_info.json
     estimates: dict[str, dict[str, Value]]  # metrics_summary.csv: the columns of each sampler
 
@@ -43,7 +55,7 @@ def read(folder: Path) -> Run:
     for name, file in about["files"].items():
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != file["sha256"]:
             raise BadRun(f"{folder / name}: edited since the run wrote it; {REMEDY.format(folder)}")
-    return Run(about, read_metrics(folder / METRICS))
+    return Run(folder, about, read_metrics(folder / METRICS))
 
 
 def read_info(folder: Path) -> dict[str, Any]:
@@ -58,6 +70,27 @@ def read_info(folder: Path) -> dict[str, Any]:
     if wrong or set(about["files"]) != {METRICS, "config.yaml", "traces.nc"}:
         raise BadRun(f"{path}: damaged ({', '.join(wrong or ['files'])}); {REMEDY.format(folder)}")
     return about
+
+
+def read_target(folder: Path) -> tuple[dict[str, Any], Float[np.ndarray, " dim"]]:
+    """Return ``target.json`` and w* of a target directory.
+
+    Raises
+    ------
+    BadTarget
+        If a file is missing or damaged, or the weights are not those that were saved.
+    """
+    try:
+        about: dict[str, Any] = json.loads((folder / "target.json").read_text(encoding="utf-8"))
+        shape, digest = (about["n_params"],), about["w_star_sha256"]
+        # np.load leaves a name that it cannot read open; what is open here is closed.
+        with (folder / "target.npz").open("rb") as handle, np.load(handle, allow_pickle=False) as file:
+            w_star = file["w_star"]
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise BadTarget(folder, f"it is damaged ({error!r})") from None
+    if w_star.shape != shape or hashlib.sha256(w_star.tobytes()).hexdigest() != digest:
+        raise BadTarget(folder, "the weights in target.npz are not those that were saved")
+    return about, w_star
 
 
 def damage(folder: Path, about: dict[str, Any]) -> list[tuple[str, str]]:

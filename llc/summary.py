@@ -50,16 +50,25 @@ def aggregate_results(folder: str | Path) -> pd.DataFrame:
     BadRun
         If a run's files are not what the run wrote.
     """
-    folder = Path(folder).resolve()
+    return summarise(*finished(Path(folder)))
+
+
+def finished(folder: Path) -> tuple[pd.DataFrame, list[Run]]:
+    """Return the jobs that have a result, of a sweep or of a plain multirun, and their runs.
+
+    Raises
+    ------
+    BadRun
+        If a run's files are not what the run wrote.
+    """
+    folder = folder.resolve()
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder}: no such folder; give multirun/DATE/TIME or results/sweeps/NAME")
     if (folder / "jobs.csv").exists():
-        return _summarise(*_finished(read_jobs(folder / "jobs.csv"), folder.parent.parent))
+        return _finished(read_jobs(folder / "jobs.csv"), folder.parent.parent)
     found = sorted((p for p in folder.iterdir() if p.name.isdigit() and (p / METRICS).exists()), key=_number)
     runs = [records.read(run) for run in found]
-    return _summarise(
-        pd.DataFrame([_multirun_job(run, about) for run, (about, _) in zip(found, runs, strict=True)]), runs
-    )
+    return pd.DataFrame([_multirun_job(run.folder, run.about) for run in runs]), runs
 
 
 def _number(folder: Path) -> int:
@@ -81,9 +90,10 @@ def _multirun_job(run: Path, about: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_jobs(path: Path) -> pd.DataFrame:
-    """Read ``jobs.csv``; ids stay text even where they look like numbers."""
+    """Read ``jobs.csv``; ids stay text even where they look like numbers, and counts whole where some are empty."""
     text = {column: str for column in ("run_id", "target_id", "samplers", "overrides")}
-    return pd.read_csv(path, dtype=text)
+    jobs = pd.read_csv(path, dtype=text)
+    return jobs.astype({column: "Int64" for column in ("n_data", "target_params") if jobs[column].isna().any()})
 
 
 def _finished(jobs: pd.DataFrame, results: Path) -> tuple[pd.DataFrame, list[Run]]:
@@ -110,7 +120,7 @@ def _finished(jobs: pd.DataFrame, results: Path) -> tuple[pd.DataFrame, list[Run
     return jobs, runs
 
 
-def _summarise(jobs: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
+def summarise(jobs: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     """Return the summary table: the columns of ``jobs``, then those of each sampler, then the code."""
     if jobs.empty:
         return pd.DataFrame(columns=[*JOB_COLUMNS, *COMMON_COLUMNS])
@@ -132,7 +142,7 @@ def _job_columns(jobs: pd.DataFrame) -> list[str]:
     return [*JOB_COLUMNS, *(column for column in jobs.columns if column not in other), *COMMON_COLUMNS]
 
 
-def _tidy(jobs: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
+def tidy(jobs: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     """Return the estimates table: one row per job and sampler, every column of both."""
     columns = _job_columns(jobs)
     rows = [
@@ -184,7 +194,7 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
         raise BadRun(f"{missing}: it has no result, nor have {len(failures) - 1} others; run the sweep again")
     done, runs = _finished(jobs, results)
     into = folder / "partial" if partial else folder
-    estimates = _tidy(done, runs)
+    estimates = tidy(done, runs)
     near = accuracy(estimates)
     if len(near):
         _write(near, into / "accuracy.csv")
@@ -192,7 +202,7 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
         (into / "accuracy.csv").unlink(missing_ok=True)
     _write(estimates, into / "estimates.csv")
     _write(failures, into / "failures.csv")
-    _write(_summarise(done, runs), into / "summary.csv")
+    _write(summarise(done, runs), into / "summary.csv")
     if mixed(runs):
         print(f"the rows were not all made by the same code (column {CODE}): {', '.join(mixed(runs))} differ")
     return failures

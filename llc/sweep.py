@@ -30,12 +30,12 @@ class SweepJob:
     swept: dict[str, Any]  # the value of each swept key
     run_id: str
     target_id: str
-    n_data: int
-    target_params: int
+    n_data: int | None  # None: a user's function says it, when the job runs
+    target_params: int | None
     seed: int
     samplers: list[str]  # sorted
     threads: int
-    data_path: str | None  # the npz file that it reads
+    files: list[str]  # outside conf/, on which its id depends: data, weights, a user's modules
 
     def row(self) -> dict[str, Any]:
         """Return the job's row of ``jobs.csv``."""

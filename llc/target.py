@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,13 +14,14 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key
 
-from llc import artifacts, code, data, models, seeds
-from llc.config import Job, TrainingConfig
+from llc import artifacts, code, data, losses, models, own, records, seeds, weights
+from llc.config import Job, OwnData, OwnModel, TrainingConfig, require
 from llc.data import Dataset
 from llc.ids import target_id
 from llc.models import Model
 from llc.polish import polish, tolerance
-from llc.posterior import Batch, Loss, Number, Params, batch, negative_log_likelihood
+from llc.posterior import Batch, Loss, Number, Params, batch, take
+from llc.records import BadTarget
 
 CHECK_EVERY = 50  # steps between looks at the gradient of the full loss
 
@@ -37,8 +36,16 @@ class Problem(NamedTuple):
 
 def problem(job: Job) -> Problem:
     """Return the model, the data and the loss of ``job``."""
-    model = models.build(job.model)
-    return Problem(model, data.load(job.data, job.seed, model), partial(negative_log_likelihood, model.apply))
+    # A teacher's data need their model, a user's own model needs its data.
+    model = None if isinstance(job.model, OwnModel) else models.build(job.model)
+    if isinstance(job.data, OwnData):
+        dataset = data.load_own(job.data, job.seed, own.folder(job))
+    else:
+        dataset = data.load(job.data, job.seed, model)
+    if model is None:
+        model = models.build_own(job.model, own.folder(job), dataset.x, job.precision)
+    loss_fn, dataset = losses.build(job, model, dataset)
+    return Problem(model, dataset, loss_fn)
 
 
 class Target(NamedTuple):
@@ -50,7 +57,7 @@ class Target(NamedTuple):
     steps: int  # of the optimizer
     polish_steps: int
     # Why its last stage ended: grad_tol, step_limit, polished (nothing is left to gain within reach),
-    # rounding (which hides what is left), or teacher (no training).
+    # rounding (which hides what is left), or teacher, file (no training).
     stopped: str
     data_sha256: str
     test_loss: float | None  # mean negative log likelihood of the test rows, where there are any
@@ -69,6 +76,8 @@ def make(job: Job, problem: Problem) -> Target:
     if job.training.w_star == "teacher":
         assert data.w_true is not None  # parsed: the data have a teacher
         w_star, steps, polished, stopped = data.w_true.astype(job.precision), 0, 0, "teacher"
+    elif job.training.w_star == "file":
+        w_star, steps, polished, stopped = _read(job, problem), 0, 0, "file"
     else:
         w_star, steps, polished, stopped = _train(job, problem)
     loss, grad_norm = _full_loss(w_star, problem)
@@ -83,10 +92,19 @@ def make(job: Job, problem: Problem) -> Target:
         if len(data.x_test):
             test = batch(data.x_test, data.y_test, data.sigma, "float64")
             test_loss = float(jax.jit(loss_fn)(w, test))
-            if data.y.dtype.kind == "i":
+            if data.y.dtype.kind == "i" and "." not in job.loss:
                 predicted = np.argmax(jax.jit(model.apply)(w, test.x), axis=1)
                 test_accuracy = float(np.mean(predicted == data.y_test))
     return Target(w_star, loss, grad_norm, steps, polished, stopped, data.sha256(), test_loss, test_accuracy)
+
+
+def _read(job: Job, problem: Problem) -> Float[np.ndarray, " dim"]:
+    assert job.training.path is not None  # parsed: it goes with w_star=file
+    path = Path(job.training.path)
+    w_star = weights.load(path, problem.model.layout).astype(job.precision)
+    loss, _ = _full_loss(w_star, problem)
+    require(math.isfinite(loss), "training.path", str(path), f"weights at which L_n is finite, here it is {loss}")
+    return w_star
 
 
 def _train(job: Job, problem: Problem) -> tuple[Float[np.ndarray, " dim"], int, int, str]:
@@ -152,7 +170,7 @@ def _descend(
         rows = data
         if batch_size is not None:
             picked = jax.random.randint(jax.random.fold_in(key, done + index), (batch_size,), 0, len(data.x))
-            rows = data.rows(picked)
+            rows = take(data, picked)
         updates, new_state = descent.update(gradient(w, rows), state, w)
         # The last scan may reach past the limit; steps past it change nothing.
         go = done + index < n_steps
@@ -191,32 +209,24 @@ def load(folder: Path, job: Job, problem: Problem) -> Target:
 
     Raises
     ------
-    ValueError
+    BadTarget
         If it is damaged, another configuration's, or was trained on other data.
     """
-
-    def refuse(problem: str) -> ValueError:
-        return ValueError(f"target={str(folder)!r}: {problem}; delete the folder and it is trained again")
-
+    about, w_star = records.read_target(folder)
+    if about["target_id"] != target_id(job):
+        raise BadTarget(folder, f"it is target {about['target_id']}, this job needs {target_id(job)}")
     try:
-        about = json.loads((folder / "target.json").read_text(encoding="utf-8"))
-        found, n_params, digest = (about.pop(key) for key in ("target_id", "n_params", "w_star_sha256"))
-        # np.load leaves a name that it cannot read open; what is open here is closed.
-        with (folder / "target.npz").open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-            w_star = file["w_star"]
-        about = {key: about[key] for key in Target._fields if key != "w_star"}
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise refuse(f"it is damaged ({error!r})") from None
-    if found != target_id(job):
-        raise refuse(f"it is target {found}, this job needs {target_id(job)}")
-    if w_star.shape != (n_params,) or hashlib.sha256(w_star.tobytes()).hexdigest() != digest:
-        raise refuse("the weights in target.npz are not those that were saved")
-    if about["data_sha256"] != problem.data.sha256():
+        found = Target(w_star, **{key: about[key] for key in Target._fields if key != "w_star"})
+    except KeyError as error:
+        raise BadTarget(folder, f"it is damaged (no {error})") from None
+    if found.data_sha256 != problem.data.sha256():
         # Another kind of machine may round a teacher's labels otherwise; the loss then still agrees.
         loss, _ = _full_loss(w_star, problem)
-        if not math.isclose(loss, about["loss"], rel_tol=1e-9, abs_tol=1e-12):
-            raise refuse(f"its L_n(w*) is {about['loss']}, on this job's data it is {loss}: trained on other data")
-    return Target(w_star, **about)
+        if not math.isclose(loss, found.loss, rel_tol=1e-9, abs_tol=1e-12):
+            raise BadTarget(
+                folder, f"its L_n(w*) is {found.loss}, on this job's data it is {loss}: trained on other data"
+            )
+    return found
 
 
 def _full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from llc import seeds
-from llc.config import DlnModel, MlpModel
+from llc.config import CrossingModel, DlnModel, MlpModel, QuadraticModel
 
 
 def count_params(widths: Sequence[int], bias: bool) -> int:
@@ -19,6 +19,19 @@ def count_params(widths: Sequence[int], bias: bool) -> int:
         Whether each layer adds a bias.
     """
     return sum((d_in + bias) * d_out for d_in, d_out in pairwise(widths))
+
+
+def layout(model: MlpModel | DlnModel | QuadraticModel | CrossingModel) -> list[tuple[str, tuple[int, ...]]]:
+    """Return the name and shape of each parameter of a model, in the order of its flat vector."""
+    if isinstance(model, QuadraticModel | CrossingModel):
+        return [(f"w/{i}", ()) for i in range(model.d_in if isinstance(model, QuadraticModel) else 2)]
+    if isinstance(model, DlnModel):
+        assert model.widths is not None  # parsed: filled in
+        return [(f"layers/{i}/kernel", shape) for i, shape in enumerate(pairwise(model.widths))]
+    names: list[tuple[str, tuple[int, ...]]] = []
+    for i, (d_in, d_out) in enumerate(pairwise([model.d_in, *hidden_widths(model), model.d_out])):
+        names += [(f"layers/{i}/kernel", (d_in, d_out)), (f"layers/{i}/bias", (d_out,))]
+    return names
 
 
 def hidden_widths(model: MlpModel) -> list[int]:

@@ -25,7 +25,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def forget() -> None:
     code._modules.cache_clear()
-    code._parse.cache_clear()
+    code.parse.cache_clear()
 
 
 def now() -> dict[str, dict[str, str]]:
@@ -36,7 +36,7 @@ def now() -> dict[str, dict[str, str]]:
 def test_a_stage_depends_on_what_it_imports() -> None:
     target, run = set(now()["target"]), set(now()["run"])
     assert {"llc/target.py", "llc/data.py", "llc/models.py", "llc/posterior.py", "llc/seeds.py"} < target < run
-    assert {"llc/job.py", "llc/estimate.py", "llc/samplers/sgld.py", "llc/samplers/nuts.py"} < run - target
+    assert {"llc/job.py", "llc/estimator.py", "llc/samplers/sgld.py", "llc/samplers/nuts.py"} < run - target
     assert "llc/samplers/hmc.py" in run  # which nuts imports
     assert "llc/samplers/mclmc.py" not in run
 
@@ -51,7 +51,7 @@ def test_nothing_of_planning_and_tables_counts() -> None:
     [
         ("posterior.py", "1.0 / math.log(n)", "2.0 / math.log(n)", True, True),
         ("target.py", "CHECK_EVERY = 50", "CHECK_EVERY = 60", True, True),
-        ("estimate.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02", False, True),
+        ("estimator.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02", False, True),
         ("samplers/sgld.py", "import jax\n", "import jax\nX = 1\n", False, True),
         ("samplers/hmc.py", "0.0, 2.0)", "0.0, 2.1)", False, True),
         ("samplers/mclmc.py", "GRADIENTS_PER_STEP = 2", "GRADIENTS_PER_STEP = 3", False, False),

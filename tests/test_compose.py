@@ -318,7 +318,7 @@ def test_a_crossing_refuses_more_than_one_input(tmp_path: Path) -> None:
 
 
 def test_weights_of_a_teacher_need_a_teacher() -> None:
-    with pytest.raises(ConfigError, match=r"training\.w_star='teacher': must be trained with digits data"):
+    with pytest.raises(ConfigError, match=r"training\.w_star='teacher': must be trained or file with digits data"):
         job("data=digits", "training.w_star=teacher")
 
 

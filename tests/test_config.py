@@ -21,8 +21,15 @@ def test_the_first_line_of_a_file_is_a_comment(file: Path) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_makes_a_job(preset: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "my.npz", x=np.ones((4, 2)), y=np.ones(4))
-    given = [f"data.path={tmp_path}/my.npz"] if preset == "data=npz" else []
-    job(preset, *given)
+    (tmp_path / "mine.py").write_text("def made(): ...")
+    np.savez(tmp_path / "w.npz", w_star=np.zeros(51))
+    given = {
+        "data=npz": [f"data.path={tmp_path}/my.npz"],
+        "data=own": ["data._target_=mine.made"],
+        "model=own": ["model._target_=mine.made", "data=digits"],
+        "training=file": [f"training.path={tmp_path}/w.npz"],
+    }
+    job(preset, *given.get(preset, []), cwd=tmp_path)
 
 
 REFUSED = [

@@ -24,6 +24,8 @@ from llc.config import (
 )
 from llc.ids import run_id, target_id
 
+OWN_DATA = "model=quadratic model.d_in=2 data=own data._target_=examples.robust.line"
+OWN_MODEL = "data=digits model=own model._target_=examples.plain_jax.mlp"
 SAMPLERS = ["sgld", "hmc", "nuts", "mclmc", "gibbs"]
 
 
@@ -99,7 +101,9 @@ def test_stating_a_default_changes_nothing(overrides: str) -> None:
         ("data.noise=none", "data.noise_scale=0"),
         ("data.noise=none", "data.noise=none data.noise_scale=0.3"),
         ("data.noise_scale=0.3", "data.noise_scale=0.3 data.sigma=0.3"),
-        ("model=dln data=linear data.mse=true", "model=dln data=linear data.sigma=3.1622776601683795"),
+        ("data=digits loss=cross_entropy", "data=digits"),
+        (f"{OWN_DATA} loss=mse", f"{OWN_DATA} loss=mse data.sigma=2"),
+        ("model=dln data=linear loss=mse", "model=dln data=linear data.sigma=3.1622776601683795"),
         ("sampler.sgld.draws=100", "sampler.sgld.draws=100 sampler.sgld.budget=7"),
         ("sampler.sgld.batch_size=100", "sampler.sgld.batch_size=101 sampler.sgld.control_variates=true"),
     ],
@@ -224,7 +228,15 @@ CHANGES = [
     ("", "data.noise=none"),
     ("data.sigma=0.1", "data.noise_scale=0.2"),
     ("", "data.sigma=0.2"),
-    ("", "data.mse=true"),
+    ("", "loss=mse"),
+    ("", "loss=examples.robust.student_t"),
+    (OWN_DATA, "data._target_=examples.robust.student_t"),
+    (OWN_DATA, "data.args={n: 50}"),
+    (OWN_DATA, "data.n_data=50"),
+    (OWN_DATA, "data.sigma=2"),
+    (OWN_DATA, "loss=mse"),
+    (OWN_MODEL, "model._target_=examples.flax_mlp.Mlp"),
+    (OWN_MODEL, "model.args={hidden: 3}"),
     ("data=digits", "data.n_data=100"),
     ("", "model=base"),
     ("", "model.depth=2"),
@@ -302,6 +314,10 @@ NOT_CHANGED = {
     "data.sha256",
     "data.kind",
     "model.kind",
+    "own.folder",
+    "own.sha256",
+    "training.path",
+    "training.sha256",
     "threads",
     "stage",
     "target",
@@ -329,6 +345,15 @@ def test_another_content_of_a_file_is_another_job(tmp_path: Path) -> None:
     x, y = np.ones((5, 2)), np.ones(5)
     first, second = save(tmp_path / "a.npz", x, y), save(tmp_path / "b.npz", x, 2 * y)
     assert id_of("data=npz", first) != id_of("data=npz", second)
+
+
+def test_another_content_of_weights_is_another_job_and_how_they_would_be_trained_is_not(tmp_path: Path) -> None:
+    for name, value in {"a": 0.0, "b": 1.0, "same": 0.0}.items():
+        np.savez(tmp_path / f"{name}.npz", w_star=np.full(51, value))
+    a, b, same = (["training=file", f"training.path={tmp_path}/{name}.npz"] for name in ("a", "b", "same"))
+    assert id_of(*a) != id_of(*b)
+    assert id_of(*a) != run_id(default())
+    assert id_of(*a) == id_of(*same) == id_of(*a, "training.steps=7")
 
 
 @pytest.mark.parametrize("change", ["data.sigma=2", "data.n_data=4"])

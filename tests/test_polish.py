@@ -34,8 +34,8 @@ def test_the_deficit_is_what_a_quadratic_lacks_off_its_minimum(gamma: float, dis
     exact = finite.quadratic(h, NBETA, gamma) - finite.quadratic(h, NBETA, gamma, delta)
     w_star = basis @ delta
     hessian = X.T @ X / len(X)
-    loss, gradient = 0.5 * w_star @ hessian @ w_star, hessian @ w_star
-    found = deficit(around(w_star, gamma), loss, float(np.linalg.norm(gradient)))
+    gradient = hessian @ w_star
+    found = deficit(around(w_star, gamma), float(np.linalg.norm(gradient)))
     assert found == pytest.approx(exact, rel=2e-3, abs=LEFT)
     assert (exact > 100 * LEFT) == (distance == 1.0)  # so that the tolerance is none
 
@@ -43,7 +43,7 @@ def test_the_deficit_is_what_a_quadratic_lacks_off_its_minimum(gamma: float, dis
 def test_without_a_pull_the_deficit_is_the_whole_height_above_the_minimum() -> None:
     w_star = np.ones(6)
     loss = float(np.mean((X @ w_star) ** 2)) / 2
-    assert deficit(around(w_star, 0.0), loss, 1.0) == pytest.approx(NBETA * loss, rel=1e-3)
+    assert deficit(around(w_star, 0.0), 1.0) == pytest.approx(NBETA * loss, rel=1e-3)
 
 
 def test_a_step_to_where_it_is_higher_is_not_taken() -> None:
@@ -81,7 +81,7 @@ def lowest(posterior: Posterior) -> float:
 
 def test_an_undertrained_network_lacks_what_another_minimiser_finds() -> None:
     posterior, w_star = network("training=early")
-    found = deficit(posterior, w_star.loss, w_star.grad_norm)
+    found = deficit(posterior, w_star.grad_norm)
     assert found > 1.0
     assert found == pytest.approx(lowest(posterior), rel=0.02)
 
@@ -90,7 +90,7 @@ def test_a_polished_network_lacks_next_to_nothing() -> None:
     posterior, w_star = network("training=fast")
     assert w_star.polish_steps > 100
     # 0.98 without polishing; λ̂ is about 17.
-    assert deficit(posterior, w_star.loss, w_star.grad_norm) < 0.17
+    assert deficit(posterior, w_star.grad_norm) < 0.17
 
 
 def test_the_teachers_weights_lack_the_share_of_the_labels_noise() -> None:
@@ -101,6 +101,6 @@ def test_the_teachers_weights_lack_the_share_of_the_labels_noise() -> None:
     full = batch(*sufficient_rows(problem.data.x, problem.data.y), problem.data.sigma, "float32")
     nbeta = 2000 / np.log(2000)
     posterior = Posterior(problem.loss_fn, full, full, jnp.asarray(found.w_star), jnp.float32(nbeta), jnp.float32(1.0))
-    lacking = deficit(posterior, found.loss, found.grad_norm)
+    lacking = deficit(posterior, found.grad_norm)
     # ½ χ²_d of variance d/2, the noise being estimated from the data that it is of.
     assert lacking * np.log(2000) == pytest.approx(100.0, abs=4 * 10)

@@ -229,6 +229,15 @@ def test_ids_that_look_like_numbers_stay_text(results: Results) -> None:
     assert list(jobs["target_id"]) == list(results.targets)
 
 
+def test_counts_that_are_not_known_for_all_jobs_stay_whole_for_the_others(results: Results) -> None:
+    rows = [{**results.row(number), "n_data": [100, None, 7][number]} for number in range(3)]
+    write_jobs(results.folder / "jobs.csv", rows)
+    results.finish(0, 1, 2)
+    write_summary(results.folder)
+    header, *cells = lines(results.folder / "summary.csv")
+    assert [row[header.index("n_data")] for row in cells] == ["100", "", "7"]
+
+
 # ---------------------------------------------------------------------------------- failures
 
 

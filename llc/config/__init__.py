@@ -5,13 +5,14 @@ configuration is composed, a wrong value when ``llc.compose.parse`` makes a Job 
 """
 
 from llc.config.checks import ConfigError, nearest, require, require_choice
-from llc.config.data import DATA, DigitsData, NpzData, TeacherData
-from llc.config.job import Job, PosteriorConfig, TrainingConfig
+from llc.config.data import DATA, DigitsData, NpzData, OwnData, TeacherData
+from llc.config.job import Job, OwnConfig, PosteriorConfig, TrainingConfig
 from llc.config.models import (
     MODELS,
     CrossingModel,
     DlnModel,
     MlpModel,
+    OwnModel,
     QuadraticModel,
 )
 from llc.config.samplers import GibbsConfig, HmcConfig, MclmcConfig, NutsConfig, SamplerConfig, SgldConfig
@@ -30,6 +31,9 @@ __all__ = [
     "MlpModel",
     "NpzData",
     "NutsConfig",
+    "OwnConfig",
+    "OwnData",
+    "OwnModel",
     "PosteriorConfig",
     "QuadraticModel",
     "SamplerConfig",

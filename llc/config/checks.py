@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class ConfigError(ValueError):
@@ -14,6 +15,14 @@ def require(ok: bool, key: str, value: object, must: str) -> None:
     """Raise ConfigError, naming the key, its value and what it must be, unless ``ok``."""
     if not ok:
         raise ConfigError(f"{key}={value!r}: must be {must}")
+
+
+def arguments(key: str, given: Any) -> dict[str, Any]:
+    """Return the arguments of a user's function: none are given as null."""
+    given = {} if given is None else given
+    ok = isinstance(given, dict) and all(isinstance(name, str) for name in given)
+    require(ok, key, given, "{name: value, …}, or null")
+    return dict(given)
 
 
 def require_choice(key: str, value: str, choices: Iterable[str]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from omegaconf import MISSING
 
-from llc.config.checks import require, require_choice
+from llc.config.checks import arguments, require, require_choice
 
 NOISES = ("none", "normal", "student_t")
 X_DISTS = ("normal", "uniform")
@@ -23,11 +24,9 @@ class TeacherData:
     noise: str = "normal"  # added to the labels: none, normal, student_t (3 degrees of freedom)
     noise_scale: float = 0.1  # in units of the labels
     sigma: float | None = None  # sd of the Gaussian likelihood; null: noise_scale, or 1 without noise
-    mse: bool = False  # σ² is half the number of outputs: L_n is the mean squared error of all entries
 
     def __post_init__(self) -> None:
         require(self.n_data >= 2, "data.n_data", self.n_data, "at least 2")
-        require(self.sigma is None or not self.mse, "data.sigma", self.sigma, "null with data.mse=true, which sets it")
         require_choice("data.x_dist", self.x_dist, X_DISTS)
         require(self.x_scale > 0, "data.x_scale", self.x_scale, "above 0")
         require_choice("data.noise", self.noise, NOISES)
@@ -35,9 +34,9 @@ class TeacherData:
         # No noise has two spellings; both become one, so that both have one run id.
         if self.noise == "none" or self.noise_scale == 0:
             self.noise, self.noise_scale = "none", 0.0
-        if self.sigma is None and not self.mse:
+        if self.sigma is None:
             self.sigma = self.noise_scale or 1.0
-        require(self.sigma is None or self.sigma > 0, "data.sigma", self.sigma, "above 0")
+        require(self.sigma > 0, "data.sigma", self.sigma, "above 0")
 
 
 @dataclass
@@ -66,4 +65,20 @@ class NpzData:
         require(self.sigma > 0, "data.sigma", self.sigma, "above 0")
 
 
-DATA = {"teacher": TeacherData, "digits": DigitsData, "npz": NpzData}
+@dataclass
+class OwnData:
+    """What a user's own function returns: ``x, y`` or ``x, y, x_test, y_test``; see docs/own-models.md."""
+
+    kind: str = "own"
+    _target_: str = MISSING  # its import path, such as mypackage.my_data
+    args: Any = None  # it is called with: {name: value, …}; and with the job's seed if it takes `seed`
+    n_data: int | None = None  # training rows, drawn by seed; null: all; the others are the test set
+    sigma: float = 1.0  # sd of the Gaussian likelihood of real targets
+
+    def __post_init__(self) -> None:
+        self.args = arguments("data.args", self.args)
+        require(self.n_data is None or self.n_data >= 2, "data.n_data", self.n_data, "at least 2, or null")
+        require(self.sigma > 0, "data.sigma", self.sigma, "above 0")
+
+
+DATA = {"teacher": TeacherData, "digits": DigitsData, "npz": NpzData, "own": OwnData}

@@ -11,6 +11,7 @@ from llc.config.checks import require, require_choice
 from llc.config.samplers import SamplerConfig
 
 PRECISIONS = ("float32", "float64")
+LOSSES = ("nll", "mse", "cross_entropy", "module.function")
 OPTIMIZERS = ("adam", "adamw", "sgd")
 
 
@@ -22,7 +23,9 @@ class TrainingConfig:
     ``llc/polish.py``. λ̂ of a w* that is none is too low: the column ``llc_deficit`` says by how much.
     """
 
-    w_star: str = "trained"  # or teacher: the teacher's own weights, no training
+    w_star: str = "trained"  # or, without training, teacher: the teacher's own weights; file: those in path
+    path: str | None = None  # npz or safetensors, an array per parameter; relative to where the command is started
+    sha256: str | None = None  # of the file; filled in, and checked if given
     optimizer: str = "adam"
     learning_rate: float = 1e-2
     momentum: float = 0.9  # sgd only
@@ -33,7 +36,11 @@ class TrainingConfig:
     polish_steps: int = 1_000  # at most; 0: w* is where the optimizer ended, as for an early checkpoint
 
     def __post_init__(self) -> None:
-        require_choice("training.w_star", self.w_star, ("trained", "teacher"))
+        require_choice("training.w_star", self.w_star, ("trained", "teacher", "file"))
+        where = (
+            "of the file with training.w_star=file" if self.w_star == "file" else "null without training.w_star=file"
+        )
+        require((self.path is not None) == (self.w_star == "file"), "training.path", self.path, where)
         require_choice("training.optimizer", self.optimizer, OPTIMIZERS)
         require(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "above 0")
         require(0 <= self.momentum < 1, "training.momentum", self.momentum, "in [0, 1)")
@@ -64,11 +71,21 @@ class PosteriorConfig:
 
 
 @dataclass
+class OwnConfig:
+    """A user's own modules, which ``model._target_``, ``data._target_`` and ``loss`` name by import path."""
+
+    folder: str | None = None  # where they are looked for first; null: where the command is started
+    sha256: str | None = None  # of their code and what they import; filled in, and checked if given
+
+
+@dataclass
 class Job:
     """One job. Above the line: what the numbers depend on. Below: where and how it runs."""
 
     data: Any = MISSING
     model: Any = MISSING
+    loss: str = "nll"  # Gaussian with sd data.sigma, of classes cross_entropy; or mse; or a function's import path
+    own: OwnConfig = field(default_factory=OwnConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     posterior: PosteriorConfig = field(default_factory=PosteriorConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
@@ -82,6 +99,8 @@ class Job:
 
     def __post_init__(self) -> None:
         require(0 <= self.seed < 2**31, "seed", self.seed, "in 0 … 2³¹ − 1")
+        if "." not in self.loss:
+            require_choice("loss", self.loss, LOSSES)
         require_choice("precision", self.precision, PRECISIONS)
         require(self.threads >= 1, "threads", self.threads, "at least 1")
         require_choice("stage", self.stage, ("run", "target"))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from llc.config.checks import require, require_choice
+from omegaconf import MISSING
+
+from llc.config.checks import arguments, require, require_choice
 
 ACTIVATIONS = ("tanh", "relu", "gelu", "identity")
 DLN_TEACHERS = ("aligned", "reduced")
@@ -93,4 +96,20 @@ class CrossingModel:
         require(ok, "model.exponents", self.exponents, "two exponents of 1 to 10")
 
 
-MODELS = {"mlp": MlpModel, "dln": DlnModel, "quadratic": QuadraticModel, "crossing": CrossingModel}
+@dataclass
+class OwnModel:
+    """Any JAX ``init``/``apply`` pair, made by a user's own function or class; see docs/own-models.md."""
+
+    kind: str = "own"
+    _target_: str = MISSING  # its import path, such as mypackage.my_model
+    args: Any = None  # it is called with: {name: value, …}
+    target_params: int | None = None  # not known before it is made
+
+    def __post_init__(self) -> None:
+        self.args = arguments("model.args", self.args)
+        require(self.target_params is None, "model.target_params", self.target_params, "null: the model itself says it")
+
+
+MODELS = {
+    "mlp": MlpModel, "dln": DlnModel, "quadratic": QuadraticModel, "crossing": CrossingModel, "own": OwnModel,
+}  # fmt: skip

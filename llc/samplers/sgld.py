@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from llc.posterior import Params, Posterior, Scalar
+from llc.posterior import Params, Posterior, Scalar, n_rows
 from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
 
@@ -260,6 +260,6 @@ def _advance(
     state, stats = jax.vmap(chain)(jax.random.split(key, chains), state)
     per_step = (2 if control else 1) * (1.0 if batch is None else batch / posterior.n)
     per_draw = per_step * (thin + (HEAT_GRADIENTS if auto and batch is not None else 0))
-    per_draw += GRADIENTS_PER_LOSS * len(posterior.full.x) / posterior.n
+    per_draw += GRADIENTS_PER_LOSS * n_rows(posterior.full) / posterior.n
     per_draw += _product_work(posterior, batch, PRODUCTS) / draws if auto else 0.0
     return state, {**stats, "work": jnp.full(stats["loss"].shape, per_draw)}

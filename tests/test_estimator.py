@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llc.diagnostics import settled
-from llc.estimate import Estimate, estimate
+from llc.estimator import Estimate, estimate
 from llc.limits import ESS_MIN, RHAT_MAX
 from llc.samplers import Trace
 

@@ -1,0 +1,140 @@
+"""The estimator as one call, without files: ``llc.estimate``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from llc import trees
+from llc.config import ConfigError, PosteriorConfig, SamplerConfig, nearest, require, require_choice
+from llc.config.job import PRECISIONS
+from llc.polish import deficit
+from llc.posterior import Data, Loss, Scalar, refuse_a_sum, take, tempered
+from llc.sampling import Sampled, sample
+from llc.trees import Tree
+
+
+@dataclass(frozen=True)
+class Flattened:
+    """A loss of a pytree as a loss of its flat vector; two of one loss and one structure compile once."""
+
+    loss_fn: Callable[[Tree, Data], Scalar]
+    unravel: Callable[[Float[Array, " dim"]], Tree]
+
+    def __call__(self, w: Float[Array, " dim"], data: Data) -> Any:
+        """Return what the user's function returns."""
+        return self.loss_fn(self.unravel(w), data)
+
+
+def estimate(
+    loss_fn: Callable[[Tree, Data], Scalar],
+    w_star: Tree,
+    data: Data,
+    sampler: str = "nuts",
+    *,
+    beta0: float = PosteriorConfig.beta0,
+    beta: float | None = PosteriorConfig.beta,
+    gamma: float = PosteriorConfig.gamma,
+    seed: int = 0,
+    precision: str = "float32",
+    **settings: Any,
+) -> Sampled:
+    r"""Estimate the local learning coefficient of any JAX loss at ``w_star``.
+
+    .. math:: \hat\lambda = n\beta\,(E[L_n(w)] - L_n(w^*)), \quad
+        p(w) \propto \exp(-n\beta L_n(w) - \tfrac{\gamma}{2}\|w - w^*\|^2)
+
+    Parameters
+    ----------
+    loss_fn
+        ``loss_fn(w, batch)``, the mean over the rows of ``batch`` of their negative log likelihood in
+        nats, for w like ``w_star`` and batch like ``data``. With another scale λ̂ is off by that
+        factor. It is compiled: the same function is compiled once, a new lambda each time.
+    w_star
+        A pytree of float arrays, a local minimum of the loss.
+    data
+        A pytree of arrays with one leading axis of n rows; a scalar in it is of all rows.
+    sampler
+        ``nuts``, ``hmc``, ``mclmc`` or ``sgld``.
+    beta0, beta, gamma
+        β = beta0 / log n unless ``beta`` is given, and the localisation γ.
+    seed
+        The same call with the same seed gives the same numbers, bit by bit.
+    precision
+        ``float32`` or ``float64``, of sampling; L_n(w*) is in float64 always.
+    **settings
+        Of the sampler, as ``sampler.nuts`` has them in ``llc/config/samplers.py``, such as
+        ``draws=500`` or ``budget=50_000``.
+
+    Returns
+    -------
+    Sampled
+        ``estimate`` has ``llc_mean``, ``llc_mcse``, diagnostics, ``status`` and ``reason``; ``trace``
+        has L_n of each chain and kept draw; ``to_arviz()`` makes an InferenceData of it.
+
+    Raises
+    ------
+    ConfigError
+        If a setting does not exist or has a wrong value.
+    TypeError, ValueError
+        If the loss, the parameters or the data are not what they must be.
+
+    References
+    ----------
+    Lau et al. (2023), arXiv 2308.12108.
+    """
+    require_choice("precision", precision, PRECISIONS)
+    config = PosteriorConfig(beta0=beta0, beta=beta, gamma=gamma)
+    chosen = _settings(sampler, settings)
+    with jax.enable_x64(precision == "float64"):
+        flat = trees.ravel(w_star, precision, "w_star")
+        loss = Flattened(loss_fn, flat.unravel)
+        posterior = tempered(loss, trees.rows(data, precision, "data"), flat.w, config, precision)
+    loss_star, grad_norm = loss_at(loss, np.asarray(flat.w), data)
+    finite = math.isfinite(loss_star) and math.isfinite(grad_norm)
+    require(finite, "loss_fn(w_star, data) and its gradient's norm", (loss_star, grad_norm), "finite numbers")
+    with jax.enable_x64(precision == "float64"):
+        facts = {
+            "loss_star": loss_star,
+            "grad_norm": grad_norm,
+            "llc_deficit": deficit(posterior, grad_norm),
+        }
+        return sample(sampler, chosen, posterior, config, seed=seed, **facts)
+
+
+def _settings(sampler: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a sampler, those that are not given at their defaults, and checked."""
+    defaults = SamplerConfig()
+    require_choice("sampler", sampler, [f.name for f in fields(defaults) if f.name not in ("names", "gibbs")])
+    kind = type(getattr(defaults, sampler))
+    known = [f.name for f in fields(kind)]
+    for key in given:
+        if key not in known:
+            hint = nearest(key, known) or f": it has {', '.join(known)}"
+            raise ConfigError(f"{key}={given[key]!r}: sampler {sampler} has no such setting{hint}")
+    return asdict(kind(**given))
+
+
+def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[float, float]:
+    """Return L_n(w) and ‖∇L_n(w)‖ over all the data, in float64, once it is sure that the loss is a mean over rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not one real number, or is a sum.
+    """
+    with jax.enable_x64(True):
+        w64, rows = jnp.asarray(w, jnp.float64), trees.rows(data, "float64", "data")
+        of = jax.eval_shape(loss_fn, w64, rows)
+        if not (isinstance(of, jax.ShapeDtypeStruct) and of.shape == () and jnp.issubdtype(of.dtype, jnp.floating)):
+            raise TypeError(f"loss_fn: it must return one real number, the mean over rows, got {of}")
+        refuse_a_sum("loss_fn", jax.jit(loss_fn), w64, take(rows, jnp.arange(2)))
+        loss, gradient = jax.jit(jax.value_and_grad(loss_fn))(w64, rows)
+        return float(loss), float(jnp.linalg.norm(gradient))

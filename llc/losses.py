@@ -1,0 +1,85 @@
+"""The loss L_n of a job: the average negative log likelihood, or the mean of a user's own function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Shaped
+
+from llc import own, seeds
+from llc.config import Job, require
+from llc.data import Dataset
+from llc.models import Model
+from llc.posterior import Batch, Loss, Params, batch, negative_log_likelihood, refuse_a_sum, take
+
+Apply = Callable[[Params, Shaped[Array, "n ..."]], Float[Array, "n ..."]]
+
+
+def build(job: Job, model: Model, data: Dataset) -> tuple[Loss, Dataset]:
+    """Return the loss of a parsed ``job``, and its data with the σ and the shape of labels that it takes.
+
+    Raises
+    ------
+    ConfigError
+        If outputs and labels do not fit each other or the loss.
+    TypeError, ValueError
+        If a user's own loss is not what it must be.
+    """
+    if "." in job.loss:
+        loss_fn = partial(_mean, model.apply, own.load("loss", job.loss, own.folder(job)))
+        _check_own(job, loss_fn.args[1], loss_fn, model, data)
+        return loss_fn, data
+    if data.y.dtype.kind == "f" and data.y.ndim == 1:
+        data = data._replace(y=data.y[:, None], y_test=data.y_test[:, None])
+    _check_fit(job, model, data)
+    if job.loss == "mse":  # of data whose outputs were not known before
+        data = data._replace(sigma=math.sqrt(data.y.shape[1] / 2))
+    return partial(negative_log_likelihood, model.apply), data
+
+
+def squares(job: Job, data: Dataset) -> bool:
+    """Return whether L_n is a mean square of y − f(x)."""
+    return job.loss in ("nll", "mse") and data.y.dtype.kind == "f"
+
+
+def _mean(apply: Apply, function: Callable[[Array, Array], Array], w: Params, data: Batch) -> Float[Array, ""]:
+    return jnp.mean(function(apply(w, data.x), data.y))
+
+
+def _check_fit(job: Job, model: Model, data: Dataset) -> None:
+    what = f"{data.x.dtype} {data.x.shape} and labels {data.y.dtype} {data.y.shape}"
+    inputs = model.widths[:1]
+    require(inputs in ((), data.x.shape[1:]), "model: inputs", inputs, f"those of the data, which are {what}")
+    classes = data.y.dtype.kind == "i"
+    require(classes or job.loss != "cross_entropy", "loss", job.loss, f"nll or mse: the labels are real, {what}")
+    require(not classes or job.loss != "mse", "loss", job.loss, f"nll or cross_entropy: the labels are classes, {what}")
+    made = getattr(jax.eval_shape(model.apply, *_arguments(job, model, data)), "shape", None)
+    if classes:
+        n, k = len(data.x), int(data.y.max()) + 1
+        fits = data.y.ndim == 1 and made is not None and len(made) == 2 and made[0] == n and made[1] >= k
+        must = f"(n, classes ≥ {k}) for n={n} rows with labels (n,), data are {what}; or give a loss of your own"
+    else:
+        fits, must = made == data.y.shape, f"of the shape of the labels, data are {what}"
+    require(fits, "model: outputs", made, must)
+
+
+def _check_own(job: Job, function: Any, loss_fn: Loss, model: Model, data: Dataset) -> None:
+    w, x = _arguments(job, model, data)
+    rows = batch(data.x, data.y, data.sigma, job.precision)
+    of = jax.eval_shape(lambda w, x: function(model.apply(w, x), rows.y), w, x)
+    what, shape = f"loss={job.loss!r}", getattr(of, "shape", None)
+    if shape not in ((), (len(data.x),)):
+        raise TypeError(f"{what}: must return a number a row, ({len(data.x)},), or their mean; it returned {of}")
+    if shape == ():
+        few = take(rows, jnp.arange(2))
+        refuse_a_sum(what, jax.jit(loss_fn), model.init(seeds.key(job.seed, "init")), few)
+
+
+def _arguments(job: Job, model: Model, data: Dataset) -> tuple[Any, Any]:
+    w = jax.ShapeDtypeStruct((model.n_params,), job.precision)
+    return w, batch(data.x, data.y, data.sigma, job.precision).x

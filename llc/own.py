@@ -1,0 +1,200 @@
+"""A user's own code, by import path: found and digested from its source, imported by a job alone. Without JAX."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.machinery
+import importlib.util
+import inspect
+import site
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from llc import code
+from llc.config import ConfigError, Job, nearest
+
+ROOT = code.PACKAGE.parent  # of the project
+
+
+class Found(NamedTuple):
+    """The code that import paths stand for."""
+
+    sha256: str
+    files: tuple[str, ...]  # whose substance is in it
+
+
+class _Module(NamedTuple):
+    file: Path | None  # None: a folder without __init__.py
+    folders: tuple[Path, ...]  # of its submodules
+
+
+def targets(job: Job) -> dict[str, str]:
+    """Return the import paths of a job, by key."""
+    named = {"model._target_": job.model, "data._target_": job.data}
+    found = {key: section._target_ for key, section in named.items() if section.kind == "own"}
+    return {**found, "loss": job.loss} if "." in job.loss else found
+
+
+def folder(job: Job) -> Path:
+    """Return where the modules of a parsed ``job`` are looked for first."""
+    assert job.own.folder is not None  # parsed: filled in where an import path is given
+    return Path(job.own.folder)
+
+
+@lru_cache
+def find(paths: tuple[tuple[str, str], ...], folder: Path) -> Found:
+    """Return the code of import paths, given as pairs of key and path, of which nothing is imported.
+
+    It is that of the modules themselves and of all that these import, as far as it is not
+    installed: of installed packages the versions are recorded, and make nothing stale. What is
+    imported by a name that is made when it runs cannot be seen.
+
+    Parameters
+    ----------
+    folder
+        Where modules are looked for first, then beside ``train.py``, then where Python does.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such module, or no such name in it.
+    """
+    files: dict[str, Path] = {}
+    for key, path in paths:
+        name, attributes, module = _module_of(key, path, folder)
+        _check_name(key, path, module.file, attributes[0])
+        waiting = [name]
+        while waiting:
+            name = waiting.pop()
+            above = [name.rsplit(".", up)[0] for up in range(1, name.count(".") + 1)]  # they are imported too
+            for each in (name, *above):
+                found = _find(each, folder)
+                if found is None or found.file is None or each in files or each.split(".")[0] == "llc":
+                    continue
+                if found == module or not _installed(found.file):
+                    files[each] = found.file
+                    waiting += code.imports(found.file, each) if found.file.suffix == ".py" else ()
+    digests = {name: _digest(file) for name, file in files.items()}
+    text = "".join(f"{name}={digests[name]};" for name in sorted(digests))
+    return Found(hashlib.sha256(text.encode()).hexdigest(), tuple(sorted(map(str, files.values()))))
+
+
+def load(key: str, path: str, folder: Path) -> Any:
+    """Import what an import path stands for."""
+    for place in (str(ROOT), str(folder)):
+        if place not in sys.path:
+            sys.path.insert(0, place)
+    name, attributes, expected = _module_of(key, path, folder)
+    found: Any = importlib.import_module(name)
+    origin = getattr(found, "__file__", None)
+    if expected.file is not None and (origin is None or Path(origin).resolve() != expected.file.resolve()):
+        raise ImportError(f"{key}={path!r}: Python imports {name} from {origin}, not {expected.file}; rename yours")
+    for attribute in attributes:
+        found = getattr(found, attribute)
+    return found
+
+
+def call(key: str, path: str, folder: Path, args: dict[str, Any], **offered: Any) -> Any:
+    """Import a function and call it with ``args``, and with what is offered as far as it takes it by name."""
+    function = load(key, path, folder)
+    if not callable(function):
+        raise TypeError(f"{key}={path!r}: must be a function or a class, got {type(function).__name__}")
+    try:
+        parameters = list(inspect.signature(function).parameters)
+    except ValueError:  # of a function in C
+        parameters = []
+    return function(**{k: v for k, v in offered.items() if k in parameters and k not in args}, **args)
+
+
+def takes(function: Callable[..., Any], *args: Any) -> bool:
+    """Return whether a function can be called with so many arguments."""
+    try:
+        inspect.signature(function).bind(*args)
+    except TypeError:
+        return False
+    return True
+
+
+def _module_of(key: str, path: str, folder: Path) -> tuple[str, list[str], _Module]:
+    """Return the longest module that a path begins with, and the names after it."""
+    parts = path.split(".")
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+        raise ConfigError(f"{key}={path!r}: must be an import path, module.name")
+    for n in range(len(parts) - 1, 0, -1):
+        module = _find(".".join(parts[:n]), folder)
+        if module is not None:
+            return ".".join(parts[:n]), parts[n:], module
+    raise ConfigError(
+        f"{key}={path!r}: there is no module {parts[0]} in {folder}, beside train.py, or installed; "
+        "own.folder says where yours is"
+    )
+
+
+def _check_name(key: str, path: str, file: Path | None, name: str) -> None:
+    if file is None:
+        raise ConfigError(f"{key}={path!r}: there is no module {name} in {path.rsplit(f'.{name}', 1)[0]}")
+    if file.suffix == ".py":
+        bound = set(_bound(code.parse(file)))
+        if not {name, "*", "__getattr__"} & bound:
+            raise ConfigError(f"{key}={path!r}: {file} defines no {name}{nearest(name, bound)}")
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """Return the names that the statements of a module bind, in its branches too."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield child.name
+        elif isinstance(child, ast.alias):
+            yield child.asname or child.name.split(".")[0]
+        elif isinstance(child, ast.Name):
+            yield from [child.id] if isinstance(child.ctx, ast.Store) else []
+        else:
+            yield from _bound(child)
+
+
+@lru_cache
+def _find(name: str, folder: Path) -> _Module | None:
+    """Return where a module is, as Python would find it, without importing what it lies in."""
+    top, *rest = name.split(".")
+    if top in sys.builtin_module_names or top in sys.stdlib_module_names:
+        return None
+    found = _in(top, [folder, ROOT, *(Path(entry) for entry in sys.path if entry)])
+    if found is None and top.isidentifier() and top != "__main__":
+        # A package that is installed to be edited may have a finder of its own.
+        spec = importlib.util.find_spec(top)
+        if spec is not None and spec.origin is not None:
+            folders = tuple(map(Path, spec.submodule_search_locations or ()))
+            found = _Module(Path(spec.origin), folders)
+    for part in rest:
+        found = _in(part, found.folders) if found is not None else None
+    return found
+
+
+def _in(name: str, folders: Sequence[Path]) -> _Module | None:
+    bare = []
+    for folder in folders:
+        if (folder / name / "__init__.py").is_file():
+            return _Module(folder / name / "__init__.py", (folder / name,))
+        for suffix in (".py", *importlib.machinery.EXTENSION_SUFFIXES):
+            if (folder / f"{name}{suffix}").is_file():
+                return _Module(folder / f"{name}{suffix}", ())
+        if (folder / name).is_dir():
+            bare.append(folder / name)
+    return _Module(None, tuple(bare)) if bare else None
+
+
+@lru_cache
+def _installed(file: Path) -> bool:
+    paths = sysconfig.get_paths()
+    places = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    places += [*site.getsitepackages(), site.getusersitepackages()]
+    return any(file.resolve().is_relative_to(Path(place).resolve()) for place in places)
+
+
+def _digest(file: Path) -> str:
+    return code.substance(file) if file.suffix == ".py" else hashlib.sha256(file.read_bytes()).hexdigest()[:12]

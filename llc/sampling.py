@@ -1,0 +1,77 @@
+"""From a posterior to an estimate, by the sampler of a name: what a job and a Python call share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from llc import samplers, seeds
+from llc.config import PosteriorConfig
+from llc.estimator import Estimate, estimate
+from llc.posterior import Posterior, inverse_temperature
+from llc.samplers import Trace
+
+if TYPE_CHECKING:
+    import arviz
+
+
+class Sampled(NamedTuple):
+    """What one sampler found."""
+
+    estimate: Estimate  # λ̂, its error, diagnostics, status and reason
+    trace: Trace  # L_n at each kept draw, the sampler's statistics, the work done
+
+    def to_arviz(self) -> arviz.InferenceData:
+        """Return the trace as ArviZ has it: L_n in ``posterior``, the statistics in ``sample_stats``."""
+        import arviz
+
+        from llc.artifacts import trace_groups
+
+        groups: dict[str, Any] = dict(trace_groups(self.trace))
+        return arviz.InferenceData(**groups)
+
+
+def sample(
+    name: str,
+    settings: Mapping[str, Any],
+    posterior: Posterior,
+    config: PosteriorConfig,
+    *,
+    seed: int,
+    loss_star: float,
+    grad_norm: float,
+    llc_deficit: float,
+    llc_true: float | None = None,
+    llc_exact: float | None = None,
+) -> Sampled:
+    """Draw from ``posterior`` and estimate the LLC.
+
+    Parameters
+    ----------
+    name, settings
+        Of the sampler: ``nuts`` and what ``sampler.nuts`` has.
+    config
+        What ``posterior`` was made from, in full precision.
+    seed
+        Of the job; each sampler has its own stream of it.
+    loss_star, grad_norm
+        L_n(w*) and ‖∇L_n(w*)‖, over all the data, in float64.
+    llc_deficit
+        See ``llc.polish.deficit``.
+    llc_true, llc_exact
+        What is known of the estimate.
+    """
+    trace = samplers.load(name)(seeds.key(seed, f"sampler/{name}"), posterior, **settings)
+    found = estimate(
+        trace,
+        loss_star=loss_star,
+        grad_norm=grad_norm,
+        llc_deficit=llc_deficit,
+        n=posterior.n,
+        beta=inverse_temperature(config, posterior.n),
+        gamma=config.gamma,
+        n_params=posterior.w_star.size,
+        llc_true=llc_true,
+        llc_exact=llc_exact,
+    )
+    return Sampled(found, trace)

@@ -1,0 +1,130 @@
+"""The estimator from Python: known answers, the same numbers as a job, errors that help."""
+
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from composing import job
+
+import llc
+from llc import finite, target
+from llc import job as jobs
+from llc.config import ConfigError
+from llc.posterior import Batch
+
+RNG = np.random.default_rng(0)
+N, SIGMA = 400, 0.7
+X = RNG.normal(size=(N, 3))
+DATA = {"inputs": X, "labels": X @ np.ones(3) + 1}
+W_STAR = {"kernel": np.ones(3), "bias": np.float32(1.2)}  # off the minimum by 0.2 in the bias
+FEW = {"warmup": 50, "draws": 20}
+
+
+def regression_loss(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
+    residual = batch["inputs"] @ w["kernel"] + w["bias"] - batch["labels"]
+    return jnp.mean(residual**2) / (2 * SIGMA**2)
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    script = (
+        "import sys, llc; assert {'estimate', 'load_sweep'} <= set(dir(llc));"
+        "print(*{'jax', 'numpy', 'pandas', 'omegaconf', 'llc.api'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_the_estimate_of_a_pytrees_loss_is_the_closed_form() -> None:
+    estimate, trace = llc.estimate(regression_loss, W_STAR, DATA, sampler="nuts", gamma=20.0, beta0=2.0)
+    design = np.column_stack([X, np.ones(N)])
+    curvatures, basis = np.linalg.eigh(design.T @ design / N / SIGMA**2)
+    nbeta = 2.0 * N / np.log(N)
+    exact = finite.quadratic(curvatures, nbeta, 20.0, basis.T @ [0.0, 0.0, 0.0, 0.2])
+    assert estimate.status == "negative"  # which is right: w* is off the minimum
+    assert (estimate.beta, estimate.gamma, estimate.n_chains) == (2.0 / np.log(N), 20.0, 4)
+    assert estimate.llc_mcse is not None
+    assert estimate.llc_mcse < 0.02 * abs(exact)
+    assert estimate.llc_mean == pytest.approx(exact, abs=4 * estimate.llc_mcse)
+    assert trace.loss.shape == (4, estimate.n_draws)
+
+
+def test_the_same_call_has_the_same_numbers_and_another_of_its_loss_compiles_nothing() -> None:
+    compiled: list[str] = []
+
+    def count(event: str, _seconds: float, **_: Any) -> None:
+        compiled.extend([event] if "backend_compile" in event else [])
+
+    call = partial(llc.estimate, regression_loss, sampler="nuts", **FEW)
+    first = call(W_STAR, DATA)
+    jax.monitoring.register_event_duration_secs_listener(count)
+    try:
+        again, other = call(W_STAR, DATA), call({"kernel": np.zeros(3), "bias": 0.5}, DATA, gamma=3.0, seed=1)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(count)
+    assert not compiled
+    np.testing.assert_array_equal(first.trace.loss, again.trace.loss)
+    assert not np.intersect1d(first.trace.loss, other.trace.loss).size
+
+
+def test_a_job_and_a_call_share_every_number(tmp_path: Path) -> None:
+    settings = {"draws": 16, "thin": 2, "chains": 2}
+    names = [f"sampler.sgld.{key}={value}" for key, value in settings.items()]
+    of = job("training=truth", "posterior.gamma=7", "sampler.names=[sgld]", "seed=5", *names)
+    jobs.run(of, tmp_path)
+    row = pd.read_csv(tmp_path / "metrics_summary.csv").iloc[0]
+    problem = target.problem(of)
+    w_star = np.load(tmp_path / "target.npz")["w_star"]
+    rows = Batch(problem.data.x, problem.data.y, np.asarray(problem.data.sigma))
+    found, _ = llc.estimate(problem.loss_fn, w_star, rows, "sgld", gamma=7.0, seed=5, **settings)
+    for column in ("llc_mean", "llc_mcse", "loss_star", "n_grad_evals", "reach", "below", "llc_bias"):
+        assert getattr(found, column) == row[column], column
+
+
+def test_double_precision_is_double_and_the_trace_goes_to_arviz() -> None:
+    found = llc.estimate(regression_loss, W_STAR, DATA, precision="float64", chains=2, **FEW)
+    assert found.trace.loss.dtype == np.float64
+    data = found.to_arviz()
+    np.testing.assert_array_equal(data.posterior["loss"], found.trace.loss)
+    assert data.sample_stats["diverging"].shape == (2, 20)
+
+
+def summed(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
+    return len(batch["inputs"]) * regression_loss(w, batch)
+
+
+def per_row(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
+    return batch["labels"]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"sampler": "nutz"}, ConfigError, r"sampler='nutz'.*did you mean nuts\?"),
+        ({"sampler": "gibbs"}, ConfigError, "sampler='gibbs'.*one of sgld, hmc, nuts, mclmc"),
+        ({"warmupp": 3}, ConfigError, r"warmupp=3: sampler nuts has no such setting \(did you mean warmup\?\)"),
+        ({"draws": 3}, ConfigError, "sampler.nuts.draws=3: must be at least 8"),
+        ({"gamma": -1.0}, ConfigError, "posterior.gamma=-1.0: must be 0 or more"),
+        ({"precision": "float16"}, ConfigError, "precision='float16'"),
+        ({"loss_fn": summed}, ValueError, "must be the mean over rows and is their sum"),
+        ({"loss_fn": per_row}, TypeError, r"must return one real number.*shape=\(400,\)"),
+        ({"w_star": {"kernel": np.arange(3), "bias": 0.0}}, TypeError, "w_star: kernel is of int64"),
+        ({"w_star": {"kernel": np.full(3, np.nan), "bias": 0.0}}, ConfigError, r"loss_fn\(w_star, data\)=nan"),
+        ({"data": {**DATA, "labels": np.zeros(7)}}, ValueError, "'inputs': 400, 'labels': 7"),
+        ({"data": {k: v[:1] for k, v in DATA.items()}}, ValueError, "1 rows, two are needed"),
+        ({"data": {**DATA, "labels": np.full(N, "a")}}, TypeError, "data: labels is of <U1"),
+        ({"data": {"inputs": 1.0}}, ValueError, "one leading axis of n rows, got lengths {}"),
+    ],
+)
+def test_a_wrong_call_is_an_error_that_names_what_is_wrong(
+    change: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    call = {"loss_fn": regression_loss, "w_star": W_STAR, "data": DATA} | change
+    with pytest.raises(error, match=message):
+        llc.estimate(**call)
