@@ -72,7 +72,7 @@ def test_the_page_sorts_filters_and_shows_each_run(folder: Path) -> None:
         assert EVIL in details  # the reason of the verdict, as text
         assert f"python train.py data.n_data=1000 data.path={EVIL} seed=1" in details
         assert "posterior.gamma\t1.0" in details  # the configuration
-        assert "target.stopped\tgrad_tol" in details  # and the provenance
+        assert "target.stopped\tpolished" in details  # and the provenance
         assert "packages.jax" in details
         assert page.locator("#bibtex").inner_text().count("@article{hoffman2014,") == 1
         assert page.title() != "taken"
