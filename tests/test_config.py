@@ -69,6 +69,8 @@ REFUSED = [
     "posterior.gamma=-1.0",
     "sampler.names=[]",
     "sampler.sgld.step_size=0.0",
+    "sampler.sgld.momentum=1.0",
+    "sampler.sgld.step_size=1e-4 sampler.sgld.momentum=0.9",
     "sampler.nuts.draws=7",
     "sampler.nuts.budget=0.0",
     "sampler.sgld.batch_size=0",
@@ -201,3 +203,8 @@ def test_a_batch_of_no_rows_is_refused() -> None:
 def test_a_step_size_is_auto_or_a_number(value: str) -> None:
     with pytest.raises(ConfigError, match=r"^sampler\.sgld\.step_size=.*: must be auto, or a number above 0$"):
         job(f"sampler.sgld.step_size={value}")
+
+
+def test_a_preconditioner_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^sampler\.sgld\.preconditioner='rms': must be one of .*mean rmsprop"):
+        job("sampler.sgld.preconditioner=rms")

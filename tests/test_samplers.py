@@ -17,7 +17,16 @@ from llc.samplers import hmc, mclmc, sgld
 
 FIXED = {"draws": 100, "chains": 3, "budget": 1e5}
 CHEAP: dict[str, dict[str, Any]] = {
-    "sgld": {"step_size": 1e-3, "batch_size": 2, "control_variates": False, "warmup": 500, "thin": 2, **FIXED},
+    "sgld": {
+        "step_size": 1e-3,
+        "batch_size": 2,
+        "control_variates": False,
+        "preconditioner": "none",
+        "momentum": 0.0,
+        "warmup": 500,
+        "thin": 2,
+        **FIXED,
+    },
     "hmc": {"target_accept": 0.8, "trajectory_length": 1.6, "warmup": 100, **FIXED},
     "nuts": {"target_accept": 0.8, "max_tree_depth": 8, "warmup": 100, **FIXED},
     "mclmc": {"target_accept": 0.8, "trajectory_length": 1.6, "warmup": 100, **FIXED},
@@ -221,16 +230,19 @@ def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
     posterior, key = Quadratic(np.ones(dim), a=10.0, gamma=1.0).posterior(), seeds.key(0, "k")
     module = {"sgld": sgld, "mclmc": mclmc}.get(name, hmc)
     hyper, static, more = {
-        "sgld": ((jnp.float32(1e-3),), {"auto": True, "batch": 1}, {"control": True, "thin": 1}),
+        "sgld": (
+            (jnp.float32(1e-3),),
+            {"auto": True, "batch": 1, "preconditioner": "rmsprop"},
+            {"control": True, "thin": 1},
+        ),
         "nuts": ((0.8, None), {"max_tree_depth": 5, "warmup": 1}, {}),
         "hmc": ((0.8, 1.6), {"max_tree_depth": None, "warmup": 1}, {}),
         "mclmc": ((0.8, 1.6), {"warmup": 20}, {}),
     }[name]
     state = module._start(key, posterior, *(() if module is mclmc else hyper), chains=chains, **static)
-    advanced = () if module is sgld else hyper
 
     def peak(draws: int) -> int:
-        lowered = module._advance.lower(key, posterior, state, *advanced, draws=draws, **static, **more)
+        lowered = module._advance.lower(key, posterior, state, *hyper, draws=draws, **static, **more)
         sizes = lowered.compile().memory_analysis()
         return int(sizes.temp_size_in_bytes + sizes.output_size_in_bytes)
 

@@ -8,6 +8,7 @@ from typing import Any
 from llc.config.checks import require, require_choice
 
 BUDGET = 200_000.0  # gradients of the full loss per chain, at most, where draws are added by rule
+PRECONDITIONERS = ["none", "rmsprop", "adam"]
 
 
 def _check_counts(name: str, config: Any, minimum: dict[str, int]) -> None:
@@ -25,6 +26,8 @@ class SgldConfig:
     step_size: Any = "auto"  # from curvature and gradient noise; or ε, in units of w²; see llc/samplers/sgld.py
     batch_size: int = 64  # rows per gradient; n_data or more: all of them
     control_variates: bool = False  # take the labels' noise out of the gradients, for twice the work
+    preconditioner: str = "none"  # rmsprop, adam: a step for each parameter, found in the first 50 draws, then frozen
+    momentum: float = 0.0  # in [0, 1); Adam's is 0.9; with step_size auto only
     warmup: int = 0  # steps that are dropped in any case
     draws: int | None = None  # null: until converged
     thin: int = 100  # steps per draw
@@ -37,6 +40,10 @@ class SgldConfig:
             self.step_size = float(self.step_size)
         ok = self.step_size == "auto" or (number and self.step_size > 0)
         require(ok, "sampler.sgld.step_size", self.step_size, "auto, or a number above 0")
+        require_choice("sampler.sgld.preconditioner", self.preconditioner, PRECONDITIONERS)
+        require(0 <= self.momentum < 1, "sampler.sgld.momentum", self.momentum, "in [0, 1)")
+        plain = self.step_size == "auto" or self.momentum == 0
+        require(plain, "sampler.sgld.momentum", self.momentum, "0 with a number as step_size: that is plain SGLD")
         _check_counts("sgld", self, {"batch_size": 1, "warmup": 0, "thin": 1})
 
 

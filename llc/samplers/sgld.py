@@ -8,20 +8,16 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from llc.posterior import Params, Posterior, Scalar, n_rows
-from llc.samplers.rounds import Clock, collect
+from llc.samplers import preconditioner as diagonal
+from llc.samplers import steps
+from llc.samplers.rounds import ROUND, Clock, collect
+from llc.samplers.steps import Scale
 from llc.samplers.trace import Trace
 
-STEP_TIMES_CURVATURE = 1.0  # ε q of the steepest direction; the scheme is stable below 4
-HEAT_MAX = 0.01  # share of λ̂ that minibatch noise may add; it is then subtracted
-CURVATURE_ROWS = 1024  # rows, at least, of a Hessian product
-FIRST_PRODUCTS, PRODUCTS = 20, 5  # of the power iteration, at w* and at each round
-GRADIENTS_PER_PRODUCT = 2
-HEAT_GRADIENTS = 2 + GRADIENTS_PER_PRODUCT  # of a look at the heat
 GRADIENTS_PER_LOSS = 1 / 3  # a forward pass, of one forward and the two of going back
-LLC_FLOOR = 0.1  # below it a share of λ̂ is not a sensible tolerance
 EXPLODED = (5.0, 30.0)  # rise of U above U(w*), per parameter and beside: at equilibrium it is about ½ and 0
 SHRINK = 0.5  # of the step, when a chain has exploded and is set back
 
@@ -33,6 +29,8 @@ def sgld(
     step_size: float | str,
     batch_size: int,
     control_variates: bool,
+    preconditioner: str,
+    momentum: float,
     warmup: int,
     draws: int | None,
     thin: int,
@@ -59,6 +57,19 @@ def sgld(
     ε E‖ν‖²/(8(1 − εq/4)) to nβ L_n, q the curvature along ν. It is measured at each draw from three
     batches, kept near 1 % of λ̂ by ε, and subtracted from the estimate.
 
+    ``momentum`` c makes of it the underdamped scheme BAOAB, of which it is the limit c = 0:
+
+    .. math:: r_t = c\,(r_{t-1} - \sqrt\epsilon\,\hat\nabla U(w_t)) + \sqrt{1 - c^2}\,\xi_t,
+        \quad \zeta_t = (r_t + r_{t-1})/2
+
+    As exact on a quadratic, and of first order in ε elsewhere. Slow directions move, and
+    minibatches heat, as if ε were (1 + c)/(1 − c) times as large: a gain where curvature limits it.
+
+    A ``preconditioner`` is a diagonal G that is found in the first round, which is dropped, and
+    then frozen, see ``llc.samplers.preconditioner``. All of the above is then of z in
+    w = √G z. The smallest G_i is 1: ε is the step along the largest gradients, and ε G_i along
+    parameter i.
+
     Where the curvature grows faster than that, a step can be unstable before the next look: a
     chain whose U has exploded is set back by a draw, its step is halved, and the draw counts as
     divergent. With a number as step it is left to diverge.
@@ -72,36 +83,41 @@ def sgld(
     control_variates
         Use ∇L_B(w) − ∇L_B(w*) + ∇L_n(w*) for ∇L_B(w): twice the work, and no noise of the labels
         near w*.
+    preconditioner
+        ``none``, ``rmsprop`` or ``adam``, whose averages remember about 100 and 1,000 steps. Adam's
+        momentum is ``momentum``.
+    momentum
+        c, in [0, 1); Adam's is 0.9. With a numeric ``step_size`` it must be 0.
     warmup
-        Steps before the first draw, rounded up to whole draws.
+        Steps before the first draw, rounded up to whole draws; after those that find G.
     thin
         Steps per draw.
 
     References
     ----------
     Welling and Teh (2011), ICML, eq. 4, with their n/N factor inside nβ∇L_B. Leimkuhler and
-    Matthews (2013), Applied Mathematics Research eXpress 2013(1), 34–56, for ζ. Baker, Fearnhead,
-    Fox and Nemeth (2019), Statistics and Computing 29, for control variates at a mode. Lau et al.
-    (2023), arXiv 2308.12108, for SGLD in LLC estimation.
+    Matthews (2013), Applied Mathematics Research eXpress 2013(1), 34–56, for ζ and BAOAB. Baker,
+    Fearnhead, Fox and Nemeth (2019), Statistics and Computing 29, for control variates at a mode.
+    Lau et al. (2023), arXiv 2308.12108, for SGLD in LLC estimation.
     """
     auto = step_size == "auto"
     batch = None if batch_size >= posterior.n else batch_size
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
     given = jnp.asarray(0.0 if auto else step_size, posterior.w_star.dtype)
-    static: dict[str, Any] = {"auto": auto, "batch": batch}
+    static: dict[str, Any] = {"auto": auto, "batch": batch, "preconditioner": preconditioner}
     start = clock.compile(_start, key_start, posterior, given, chains=chains, **static)
     _, trace = collect(
         key_draws,
         posterior,
         start(key_start, posterior, given),
         _advance,
-        (),
+        (jnp.asarray(momentum, posterior.w_star.dtype),),
         clock,
-        tuning=-(-warmup // thin),
+        tuning=-(-warmup // thin) + ROUND * (preconditioner != "none"),
         draws=draws,
         budget=budget,
-        start_work=_product_work(posterior, batch, FIRST_PRODUCTS) if auto else 0.0,
+        start_work=steps.product_work(posterior, batch, steps.FIRST_PRODUCTS) if auto else 0.0,
         thin=thin,
         control=control_variates and batch is not None,
         **static,
@@ -113,121 +129,109 @@ class State(NamedTuple):
     """Of one chain."""
 
     w: Params
-    noise: Params  # ξ of the last step
-    steepest: Params  # direction of the largest curvature, as far as it was found
+    noise: Params  # r of the last step: ξ, without momentum
+    steepest: Params  # direction of the largest curvature, as far as it was found, in z
     step_size: Scalar  # as curvature and explosions allow; a draw may take less
     loss: Scalar
-    # Over all draws so far: a step that went on following the last of them would stay where L_n is low.
+    scale: Scale  # √G
+    second: Scale  # V
+    rounds: Int[Array, ""]  # before this one
+    # Over all draws since G was found: a step that went on following the last of them would stay where L_n is low.
     heat: Scalar  # Σ ‖ν‖²
     llc: Scalar  # Σ nβ (L_n − L_n(w*))
     n: Scalar  # how many they are
 
 
-def _product_work(posterior: Posterior, batch: int | None, products: int) -> float:
-    return products * GRADIENTS_PER_PRODUCT * _curvature_rows(posterior, batch) / posterior.n
-
-
-def _curvature_rows(posterior: Posterior, batch: int | None) -> int:
-    return min(posterior.n, max(CURVATURE_ROWS, batch or 0))
-
-
-def _curvature(
-    key: Key[Array, ""], posterior: Posterior, w: Params, v: Params, batch: int | None, products: int
-) -> tuple[Scalar, Params]:
-    """Return the largest curvature of U at ``w``, on random rows, and its direction, from ``v``."""
-    m = _curvature_rows(posterior, batch)
-    rows = None if m == posterior.n else jax.random.randint(key, (m,), 0, posterior.n)
-
-    def product(v: Params) -> Params:
-        return jax.jvp(lambda w: posterior.gradient(w, rows), (w,), (v,))[1]
-
-    def iterate(_: Int[Array, ""] | int, pair: tuple[Scalar, Params]) -> tuple[Scalar, Params]:
-        u = product(pair[1])
-        norm = jnp.linalg.norm(u)
-        return norm, u / norm
-
-    return jax.lax.fori_loop(0, products, iterate, (jnp.zeros((), w.dtype), v / jnp.linalg.norm(v)))
-
-
-@partial(jax.jit, static_argnames=("auto", "batch", "chains"))
+@partial(jax.jit, static_argnames=("auto", "batch", "preconditioner", "chains"))
 def _start(
-    key: Key[Array, ""], posterior: Posterior, step_size: Scalar, *, auto: bool, batch: int | None, chains: int
+    key: Key[Array, ""],
+    posterior: Posterior,
+    step_size: Scalar,
+    *,
+    auto: bool,
+    batch: int | None,
+    preconditioner: str,
+    chains: int,
 ) -> State:
+    zero = jnp.zeros((), posterior.w_star.dtype)
+    second = zero if preconditioner == "none" else jnp.zeros_like(posterior.w_star)
+
     def chain(key: Key[Array, ""]) -> State:
         key_noise, key_v, key_rows = jax.random.split(key, 3)
         w = posterior.w_star
         noise, v = (jax.random.normal(k, w.shape, w.dtype) for k in (key_noise, key_v))
         chosen = step_size
         if auto:
-            q, v = _curvature(key_rows, posterior, w, v, batch, FIRST_PRODUCTS)
+            q, v = steps.curvature(key_rows, posterior, w, zero + 1, v, batch, steps.FIRST_PRODUCTS)
             # A curvature that is not a number, or 0 as at a degenerate w*, is found as the chain moves.
             v = jnp.where(jnp.isfinite(q), v, jax.random.normal(key_v, w.shape, w.dtype))
-            chosen = jnp.where(q > 0, STEP_TIMES_CURVATURE / q, 1.0)
-        zero = jnp.zeros((), w.dtype)
-        return State(w, noise, v, chosen, posterior.loss(w), zero, zero, zero)
+            chosen = jnp.where(q > 0, steps.STEP_TIMES_CURVATURE / q, 1.0)
+        return State(
+            w, noise, v, chosen, posterior.loss(w), second + 1, second, jnp.asarray(0), heat=zero, llc=zero, n=zero
+        )
 
     return jax.vmap(chain)(jax.random.split(key, chains))
 
 
-@partial(jax.jit, static_argnames=("auto", "batch", "control", "draws", "thin"))
+@partial(jax.jit, static_argnames=("auto", "batch", "control", "preconditioner", "draws", "thin"))
 def _advance(
     key: Key[Array, ""],
     posterior: Posterior,
     state: State,
+    momentum: Scalar,
     *,
     auto: bool,
     batch: int | None,
     control: bool,
+    preconditioner: str,
     draws: int,
     thin: int,
 ) -> tuple[State, dict[str, Float[Array, "chains draws"]]]:
     loss_star = posterior.loss(posterior.w_star)
     grad_star = posterior.gradient(posterior.w_star) if control else None
+    anew = jnp.asarray(False)  # in coordinates that are new
+    if preconditioner != "none":
+        anew = state.rounds[0] == 1
+        state = _with_scale(state, diagonal.root(state.second), anew)
+    products = jnp.where(anew, steps.FIRST_PRODUCTS, steps.PRODUCTS)
+    amplified = (1 + momentum) / (1 - momentum)  # what momentum makes of ε, for heat and slow directions
 
     def gradient(w: Params, key: Key[Array, ""]) -> Params:
         rows = None if batch is None else jax.random.randint(key, (batch,), 0, posterior.n)
         found = posterior.gradient(w, rows)
         return found if grad_star is None else found - posterior.gradient(posterior.w_star, rows) + grad_star
 
-    def heat(w: Params, keys: list[Key[Array, ""]], epsilon: Scalar) -> Scalar:
-        """Return ‖ν‖²/(1 − εq/4), q the curvature along the error ν of the gradient."""
-        nu = (gradient(w, keys[0]) - gradient(w, keys[1])) / jnp.sqrt(2.0)
-        product = jax.jvp(lambda w: gradient(w, keys[2]), (w,), (nu,))[1]
-        squared = jnp.sum(nu**2)
-        q = jnp.where(squared > 0, jnp.sum(nu * product) / squared, 0.0)
-        return squared / (1 - jnp.clip(epsilon * q, 0.0, 2.0) / 4)
-
-    def step_size_of(state: State) -> Scalar:
-        """Return ε for a round: with it minibatches add at most HEAT_MAX of λ̂."""
-        if not auto or batch is None:
-            return state.step_size
-        llc = jnp.maximum(state.llc / jnp.maximum(state.n, 1), LLC_FLOOR)
-        limit = 8 * HEAT_MAX * llc * state.n / state.heat  # inf or NaN before the first draw
-        return jnp.where(limit > 0, jnp.minimum(state.step_size, limit), state.step_size)
-
     def chain(key: Key[Array, ""], state: State) -> Any:
         key_rows, key_draws = jax.random.split(key)
         if auto:
-            q, v = _curvature(key_rows, posterior, state.w, state.steepest, batch, PRODUCTS)
+            q, v = steps.curvature(key_rows, posterior, state.w, state.scale, state.steepest, batch, products)
             # Where the curvature is not a number neither is the next look's, unless it starts anew.
             known = jnp.isfinite(q)
             v = jnp.where(known, v, jax.random.normal(key_rows, v.shape, v.dtype))
-            falling = jnp.minimum(state.step_size, jnp.where(known, STEP_TIMES_CURVATURE / q, jnp.inf))
+            ceiling = jnp.where(anew, jnp.inf, state.step_size)
+            falling = jnp.where(known, jnp.minimum(ceiling, steps.STEP_TIMES_CURVATURE / q), state.step_size)
             state = state._replace(steepest=v, step_size=falling)
 
         def step(carry: Any, key: Key[Array, ""]) -> Any:
-            w, before, _, epsilon = carry
+            w, before, second, _, epsilon = carry
             key_rows, key_noise = jax.random.split(key)
-            noise = jax.random.normal(key_noise, w.shape, w.dtype)
-            zeta = 0.5 * (noise + before) if auto else noise
+            zeta = noise = jax.random.normal(key_noise, w.shape, w.dtype)
             g = gradient(w, key_rows)
-            return (w - 0.5 * epsilon * g + jnp.sqrt(epsilon) * zeta, noise, jnp.sum(g**2), epsilon), None
+            second = diagonal.average(second, g, preconditioner, state.rounds == 0)
+            g = state.scale * g
+            if auto:
+                noise = momentum * (before - jnp.sqrt(epsilon) * g) + jnp.sqrt(1 - momentum**2) * noise
+                zeta = 0.5 * (noise + before)
+            w = w + state.scale * (jnp.sqrt(epsilon) * zeta - 0.5 * epsilon * g)
+            return (w, noise, second, jnp.sum(g**2), epsilon), None
 
         def draw(state: State, key: Key[Array, ""]) -> Any:
             key_steps, *key_heat = jax.random.split(key, 4)
-            epsilon = step_size_of(state)
-            carry = (state.w, state.noise, jnp.zeros_like(epsilon), epsilon)
-            (w, noise, squared, _), _ = jax.lax.scan(step, carry, jax.random.split(key_steps, thin))
+            epsilon = state.step_size
+            if auto and batch is not None:
+                epsilon = steps.limited(epsilon, state.heat, state.llc, state.n)
+            carry = (state.w, state.noise, state.second, jnp.zeros_like(epsilon), epsilon)
+            (w, noise, second, squared, _), _ = jax.lax.scan(step, carry, jax.random.split(key_steps, thin))
             loss = posterior.loss(w)
             exploded = jnp.asarray(False)
             if auto:
@@ -235,12 +239,18 @@ def _advance(
                     (w - posterior.w_star) ** 2
                 )
                 exploded = ~(rise < EXPLODED[0] * w.size + EXPLODED[1])  # so that NaN counts
-                w, loss = jnp.where(exploded, state.w, w), jnp.where(exploded, state.loss, loss)
+                back = (state.w, state.noise, state.second, state.loss)
+                w, noise, second, loss = (
+                    jnp.where(exploded, old, new) for old, new in zip(back, (w, noise, second, loss), strict=True)
+                )
                 state = state._replace(step_size=state.step_size * jnp.where(exploded, SHRINK, 1.0))
-                squared = jnp.zeros_like(squared) if batch is None else heat(w, key_heat, epsilon)
+                squared = jnp.zeros_like(squared)
+                if batch is not None:
+                    squared = amplified * steps.heat(gradient, w, state.scale, key_heat, epsilon)
             state = state._replace(
                 w=w,
                 noise=noise,
+                second=second,
                 loss=loss,
                 heat=state.heat + jnp.where(jnp.isfinite(squared), squared, 0.0),
                 llc=state.llc + posterior.nbeta * (loss - loss_star),
@@ -254,12 +264,19 @@ def _advance(
                 "diverging": exploded,
             }
 
-        return jax.lax.scan(draw, state, jax.random.split(key_draws, draws))
+        return jax.lax.scan(draw, state._replace(rounds=state.rounds + 1), jax.random.split(key_draws, draws))
 
     chains = len(state.step_size)
     state, stats = jax.vmap(chain)(jax.random.split(key, chains), state)
     per_step = (2 if control else 1) * (1.0 if batch is None else batch / posterior.n)
-    per_draw = per_step * (thin + (HEAT_GRADIENTS if auto and batch is not None else 0))
+    per_draw = per_step * (thin + (steps.HEAT_GRADIENTS if auto and batch is not None else 0))
     per_draw += GRADIENTS_PER_LOSS * n_rows(posterior.full) / posterior.n
-    per_draw += _product_work(posterior, batch, PRODUCTS) / draws if auto else 0.0
+    per_draw += steps.product_work(posterior, batch, products) / draws if auto else 0.0
     return state, {**stats, "work": jnp.full(stats["loss"].shape, per_draw)}
+
+
+def _with_scale(state: State, scale: Params, anew: Bool[Array, ""]) -> State:
+    """Return the state in the coordinates of √G, if they are new; what was measured in others is forgotten."""
+    changed = {"scale": jnp.broadcast_to(scale, state.scale.shape)}
+    changed |= {name: jnp.zeros_like(state.n) for name in ("heat", "llc", "n")}
+    return state._replace(**{name: jnp.where(anew, new, getattr(state, name)) for name, new in changed.items()})

@@ -1,0 +1,89 @@
+"""What SGLD looks up along a chain to choose its step: the curvature of U, the heat of minibatches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int, Key
+
+from llc.posterior import Params, Posterior, Scalar
+
+STEP_TIMES_CURVATURE = 1.0  # ε q of the steepest direction; the scheme is stable below 4
+HEAT_MAX = 0.01  # share of λ̂ that minibatch noise may add; it is then subtracted
+CURVATURE_ROWS = 1024  # rows, at least, of a Hessian product
+FIRST_PRODUCTS, PRODUCTS = 20, 5  # of the power iteration: in new coordinates, and at each later round
+GRADIENTS_PER_PRODUCT = 2
+HEAT_GRADIENTS = 2 + GRADIENTS_PER_PRODUCT  # of a look at the heat
+LLC_FLOOR = 0.1  # below it a share of λ̂ is not a sensible tolerance
+
+Scale = Params | Scalar  # √G, G the diagonal preconditioner; the number 1 without one
+
+
+def product_work(posterior: Posterior, batch: int | None, products: Any) -> Any:
+    """Return what so many Hessian products take, in gradients of the full loss."""
+    return products * GRADIENTS_PER_PRODUCT * _rows(posterior, batch) / posterior.n
+
+
+def _rows(posterior: Posterior, batch: int | None) -> int:
+    return min(posterior.n, max(CURVATURE_ROWS, batch or 0))
+
+
+def curvature(
+    key: Key[Array, ""],
+    posterior: Posterior,
+    w: Params,
+    scale: Scale,
+    v: Params,
+    batch: int | None,
+    products: Int[Array, ""] | int,
+) -> tuple[Scalar, Params]:
+    """Return the largest curvature of U at ``w`` and its direction, by power iteration from ``v``.
+
+    On random rows, and in the coordinates z of w = ``scale`` z.
+    """
+    m = _rows(posterior, batch)
+    rows = None if m == posterior.n else jax.random.randint(key, (m,), 0, posterior.n)
+
+    def product(v: Params) -> Params:
+        return scale * jax.jvp(lambda w: posterior.gradient(w, rows), (w,), (scale * v,))[1]
+
+    def iterate(_: Int[Array, ""] | int, pair: tuple[Scalar, Params]) -> tuple[Scalar, Params]:
+        u = product(pair[1])
+        norm = jnp.linalg.norm(u)
+        return norm, u / norm
+
+    return jax.lax.fori_loop(0, products, iterate, (jnp.zeros((), w.dtype), v / jnp.linalg.norm(v)))
+
+
+def heat(
+    gradient: Callable[[Params, Key[Array, ""]], Params],
+    w: Params,
+    scale: Scale,
+    keys: list[Key[Array, ""]],
+    epsilon: Scalar,
+) -> Scalar:
+    """Return ‖ν‖²/(1 − εq/4) of three minibatches, in the coordinates z of w = ``scale`` z.
+
+    ν is the error of their ``gradient`` of U, and q the curvature along it.
+    """
+    nu = scale * (gradient(w, keys[0]) - gradient(w, keys[1])) / jnp.sqrt(2.0)
+    product = scale * jax.jvp(lambda w: gradient(w, keys[2]), (w,), (scale * nu,))[1]
+    squared = jnp.sum(nu**2)
+    q = jnp.where(squared > 0, jnp.sum(nu * product) / squared, 0.0)
+    return squared / (1 - jnp.clip(epsilon * q, 0.0, 2.0) / 4)
+
+
+def limited(step_size: Scalar, heat: Scalar, llc: Scalar, n: Scalar) -> Scalar:
+    """Return the step size, or less: so much that minibatches add at most ``HEAT_MAX`` of λ̂.
+
+    Parameters
+    ----------
+    heat, llc
+        Sums over ``n`` draws of what ``heat`` returns, times what momentum makes of it, and of nβ (L_n − L_n(w*)).
+    """
+    mean = jnp.maximum(llc / jnp.maximum(n, 1), LLC_FLOOR)
+    limit = 8 * HEAT_MAX * mean * n / heat  # inf or NaN before the first draw
+    return jnp.where(limit > 0, jnp.minimum(step_size, limit), step_size)
