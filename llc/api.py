@@ -98,8 +98,8 @@ def estimate(
         loss = Flattened(loss_fn, flat.unravel)
         posterior = tempered(loss, trees.rows(data, precision, "data"), flat.w, config, precision)
     loss_star, grad_norm = loss_at(loss, np.asarray(flat.w), data)
-    finite = math.isfinite(loss_star) and math.isfinite(grad_norm)
-    require(finite, "loss_fn(w_star, data) and its gradient's norm", (loss_star, grad_norm), "finite numbers")
+    require(math.isfinite(loss_star), "loss_fn(w_star, data)", loss_star, "a finite number")
+    require(math.isfinite(grad_norm), "norm of the gradient of loss_fn at w_star", grad_norm, "a finite number")
     with jax.enable_x64(precision == "float64"):
         facts = {
             "loss_star": loss_star,

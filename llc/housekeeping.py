@@ -152,7 +152,8 @@ def _data_files(runs: Iterable[Path]) -> Iterator[Path]:
     for run in runs:
         config = run / "config.yaml"
         if config.exists() and "\n  path: " in (text := config.read_text(encoding="utf-8")):
-            yield Path(yaml.safe_load(text)["data"]["path"])
+            job = yaml.safe_load(text)
+            yield from (Path(path) for section in ("data", "training") if (path := job[section].get("path")))
 
 
 def _unless_junk(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

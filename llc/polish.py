@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Int
 
-from llc.posterior import Batch, Loss, Number, Params, Posterior, Scalar
+from llc.posterior import Data, Loss, Number, Params, Posterior, Scalar
 
 MEMORY = 20  # pairs of steps and gradients that L-BFGS remembers
 LEFT = 1e-3  # nats that may be left to gain
@@ -38,7 +38,7 @@ def tolerance(nats: float, pull: float) -> float:
 
 @partial(jax.jit, static_argnames="loss_fn")
 def polish(
-    start: Params, data: Batch, pull: Number, grad_tol: Number, max_steps: Int[Array, ""] | int, *, loss_fn: Loss
+    start: Params, data: Data, pull: Number, grad_tol: Number, max_steps: Int[Array, ""] | int, *, loss_fn: Loss
 ) -> Polished:
     """Minimise L(w) + (pull/2)‖w − start‖² from ``start``, by L-BFGS on all the rows.
 

@@ -199,8 +199,8 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
         "a default in the schema",
         file(
             "llc/config/samplers.py",
-            "target_accept: float = 0.8\n    max_tree",
-            "target_accept: float = 0.9\n    max_tree",
+            "max_tree_depth: int = 10",
+            "max_tree_depth: int = 9",
         ),
         {"jobs": 1, "run": 2, **AFTER},
         "",

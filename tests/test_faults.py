@@ -116,7 +116,7 @@ def test_partial_tables_have_what_is_there_and_name_what_is_missing(project: Pro
 def test_several_sweeps_in_one_command_share_their_runs(project: Project) -> None:
     project.sweep("more", sampler__sgld__step_size="2e-5,3e-5", seed="0,3")
     project.sweep("other", sampler__sgld__step_size="3e-5", seed="3")
-    assert project.planned("more,other,three") == {"jobs": 2, "target": 1, "run": 2, "summary": 2}
+    assert project.planned("more,other,three") == {"jobs": 2, "target": 1, "run": 2, "summary": 2, "figures": 2}
     before = {run: (run / "metrics_summary.csv").stat().st_mtime_ns for run in runs(project)}
     assert project.snakemake("more,other,three").returncode == 0
     assert {run: (run / "metrics_summary.csv").stat().st_mtime_ns for run in runs(project)} == before

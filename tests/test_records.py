@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
-from fabricating import write_run
+from fabricating import DRAWS, write_run
 
 from llc import records
 from llc.records import BadRun
@@ -24,7 +24,7 @@ def test_numbers_come_back_as_they_were_written(run: Path) -> None:
     found = records.read(run).estimates
     assert list(found) == ["nuts", "sgld"]
     assert found["nuts"]["llc_mean"] == math.pi * 1e-7
-    assert (found["nuts"]["n_draws"], type(found["nuts"]["n_draws"])) == (500, int)
+    assert (found["nuts"]["n_draws"], type(found["nuts"]["n_draws"])) == (DRAWS, int)
     assert (found["sgld"]["llc_mean"], found["sgld"]["status"]) == (None, "diverged")
 
 
