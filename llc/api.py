@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any
 
 import jax
@@ -136,5 +137,10 @@ def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[fl
         if not (isinstance(of, jax.ShapeDtypeStruct) and of.shape == () and jnp.issubdtype(of.dtype, jnp.floating)):
             raise TypeError(f"loss_fn: it must return one real number, the mean over rows, got {of}")
         refuse_a_sum("loss_fn", jax.jit(loss_fn), w64, take(rows, jnp.arange(2)))
-        loss, gradient = jax.jit(jax.value_and_grad(loss_fn))(w64, rows)
+        loss, gradient = _loss_and_gradient(w64, rows, loss_fn=loss_fn)
         return float(loss), float(jnp.linalg.norm(gradient))
+
+
+@partial(jax.jit, static_argnames="loss_fn")  # of equal losses one program
+def _loss_and_gradient(w: Float[Array, " dim"], data: Data, *, loss_fn: Loss) -> tuple[Scalar, Float[Array, " dim"]]:
+    return jax.value_and_grad(loss_fn)(w, data)
