@@ -97,7 +97,7 @@ def points(axes: Axes, x: Any, y: Any, status: str, colour: str, size: float = 4
     axes.plot(
         x, y, linestyle="none", marker=marker(status), markersize=size, color=colour,
         markerfacecolor=colour if status == "ok" else "none", markeredgewidth=0.6 if status == "ok" else 0.9,
-        rasterized=len(x) > MANY, **{"zorder": 3, **kwargs},
+        **{"rasterized": len(x) > MANY, "zorder": 3, **kwargs},
     )  # fmt: skip
 
 
