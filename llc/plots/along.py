@@ -170,7 +170,7 @@ def _known(axes: Axes, axis: Axis, rows: pd.DataFrame) -> set[str]:
         if known.empty:
             continue
         drawn.add(column)
-        line: dict[str, Any] = {"color": "black", "linestyle": dashes, "lw": 1, "zorder": 1.5}
+        line: dict[str, Any] = {"color": "black", "linestyle": dashes, "lw": 1, "zorder": style.UNDER}
         means = known.groupby(axis.key)[column].mean()
         values = [value for value in axis.levels if value in means.index]
         places = axis.place(values)

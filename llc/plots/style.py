@@ -40,6 +40,7 @@ OTHER_MARKER = "*"
 ABOVE = 5.5  # points
 MANY = 2_000  # points of one kind; more are an image inside the vector graphic
 GREY = "#555555"
+UNDER = 1.8  # height of the lines that estimates are held against: over the grid, below estimates
 STYLE: Any = {
     "font.size": 8,
     "axes.labelsize": 8,
