@@ -43,7 +43,7 @@ def write(folder: Path, captions: Path) -> None:
     with mpl.rc_context(style.STYLE):
         for kind, (title, figures) in KINDS.items():
             (into / kind).mkdir(parents=True)
-            for name, figure in figures(table):
+            for name, figure in figures(table) if len(table.estimates) else ():
                 style.save(figure, into / kind / name)
                 drawn.append(Drawn(kind, title.format(name), into / kind / f"{name}.svg"))
     write_text(folder / PAGE, page(folder, table, drawn, captions))

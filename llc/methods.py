@@ -107,7 +107,7 @@ METHODS = (
     ),
     Method(
         "leimkuhler2013",
-        "the noise of SGLD with a step size chosen by itself",
+        "the noise of SGLD with a step size chosen by itself, and its momentum",
         _with("sgld", sampler__sgld__step_size="auto"),
         """@article{leimkuhler2013,
   title = {Rational Construction of Stochastic Numerical Methods for Molecular Sampling},
@@ -117,6 +117,20 @@ METHODS = (
   number = {1},
   pages = {34--56},
   year = {2013}
+}""",
+    ),
+    Method(
+        "li2016",
+        "RMSProp as the preconditioner of SGLD",
+        _with("sgld", sampler__sgld__preconditioner="rmsprop"),
+        """@inproceedings{li2016,
+  title = {Preconditioned Stochastic Gradient {L}angevin Dynamics for Deep Neural Networks},
+  author = {Li, Chunyuan and Chen, Changyou and Carlson, David and Carin, Lawrence},
+  booktitle = {Proceedings of the Thirtieth AAAI Conference on Artificial Intelligence},
+  pages = {1788--1794},
+  year = {2016},
+  eprint = {1512.07666},
+  archivePrefix = {arXiv}
 }""",
     ),
     Method(
@@ -294,8 +308,11 @@ METHODS = (
     ),
     Method(
         "kingma2015",
-        "Adam, which trained the networks",
-        _has(training__w_star="trained", training__optimizer="adam"),
+        "Adam, which trained the networks or is the preconditioner of SGLD",
+        lambda c: (
+            _has(training__w_star="trained", training__optimizer="adam")(c)
+            or _with("sgld", sampler__sgld__preconditioner="adam")(c)
+        ),
         """@inproceedings{kingma2015,
   title = {{A}dam: A Method for Stochastic Optimization},
   author = {Kingma, Diederik P. and Ba, Jimmy},

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from browsing import opened
-from fabricating import write_sweep
+from fabricating import write_jobs, write_sweep
 from playwright.sync_api import Page
 
 from llc import figures, plan
 from llc.page.runs import flat, shared
+from llc.summary import write_summary
 
 CAPTIONS = Path(__file__).resolve().parents[1] / "workflow" / "report"
 NAME = "a&b <i>$x$ 100%"
@@ -101,6 +102,16 @@ def test_figures_are_stale_for_what_they_were_made_from_alone(folder: Path, tmp_
     assert plan.figures_stale(copy, CAPTIONS) == [plan.DAMAGED]
     (copy / "report.html").unlink()
     assert plan.figures_stale(copy, CAPTIONS) == []  # there is nothing
+
+
+def test_a_sweep_of_which_nothing_is_there_yet_has_a_page_that_says_why(tmp_path: Path) -> None:
+    folder = tmp_path / "results/sweeps/none"
+    write_jobs(folder, [{"data.n_data": n, "seed": 0} for n in (1, 2)])
+    write_summary(folder, partial=True)
+    figures.write(folder / "partial", CAPTIONS)
+    page = (folder / "partial/report.html").read_text()
+    assert "<h1>none (unfinished)</h1>" in page
+    assert page.count("<td>not started</td>") == 2
 
 
 def test_what_all_runs_share_is_there_once() -> None:

@@ -98,6 +98,8 @@ def _estimates(estimates: pd.DataFrame) -> dict[str, Any]:
 
 def _verdicts(tables: Tables) -> list[dict[str, Any]]:
     """Return how many estimates of each sampler have each status."""
+    if tables.estimates.empty:
+        return []
     statuses = dict.fromkeys(["ok", *sorted(set(tables.estimates["status"]))])
     return [
         {"sampler": sampler, **{status: int((own["status"] == status).sum()) for status in statuses}, "all": len(own)}

@@ -41,7 +41,7 @@ def details(tables: Tables, run_ids: Sequence[str]) -> Details:
         "provenance": shared([flat(record) for record in provenance]),
         "command": [f"python train.py {overrides[run_id]}" for run_id in run_ids],
     }
-    return Details(shown, configs, {key for key in KNOWN if pd.notna(tables.estimates[key]).any()})
+    return Details(shown, configs, {key for key in KNOWN if len(configs) and pd.notna(tables.estimates[key]).any()})
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

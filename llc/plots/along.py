@@ -29,6 +29,7 @@ class Look(NamedTuple):
     crowded: bool  # different settings of the other axes share a panel
     width: float  # of one sampler's estimates at a value, in the units of ``Axis.place``
     samplers: list[str]
+    raster: bool  # there are too many points for each to be a vector
 
 
 def figures(tables: Tables) -> Iterator[tuple[str, Figure]]:
@@ -38,7 +39,8 @@ def figures(tables: Tables) -> Iterator[tuple[str, Figure]]:
         panels = list(settings(tables.estimates, others))
         crowded = len(panels) > PANELS
         width = room(axis) / max(len(tables.samplers), 2)
-        look = Look(axis, y_limits(tables.estimates), crowded, width, tables.samplers)
+        raster = len(tables.estimates) > style.MANY
+        look = Look(axis, y_limits(tables.estimates), crowded, width, tables.samplers, raster)
         yield file_name(axis.key), _figure(tables, look, others, [((), tables.estimates)] if crowded else panels)
 
 
@@ -99,7 +101,7 @@ def _sampler(axes: Axes, look: Look, own: pd.DataFrame, sampler: str, shift: flo
     for status in dict.fromkeys(statuses):
         at = statuses == status
         faint = {"size": 2.2, "alpha": 0.35} if many and status == "ok" else {"size": 3.2}
-        style.points(axes, x[at], y[at], status, colour, **faint)
+        style.points(axes, x[at], y[at], status, colour, rasterized=look.raster, **faint)
         _outside(axes, x[at], y[at], own[axis.key].to_numpy()[at], status, colour, look.limits)
     ok = own[own["status"] == "ok"].groupby(axis.key)["llc_mean"]
     values = [value for value in axis.levels if value in ok.groups]
@@ -168,7 +170,7 @@ def _known(axes: Axes, axis: Axis, rows: pd.DataFrame) -> set[str]:
         if known.empty:
             continue
         drawn.add(column)
-        line: dict[str, Any] = {"color": "black", "linestyle": dashes, "lw": 1, "zorder": 1.5}
+        line: dict[str, Any] = {"color": "black", "linestyle": dashes, "lw": 1, "zorder": style.UNDER}
         means = known.groupby(axis.key)[column].mean()
         values = [value for value in axis.levels if value in means.index]
         places = axis.place(values)

@@ -48,7 +48,7 @@ def figures(tables: Tables) -> Iterator[tuple[str, Figure]]:
     jobs = [*estimates["job_id"], *tables.failures["job_id"]]
     for axes, (name, row) in zip(panels, ROWS.items(), strict=True):
         axes.set(yscale="log", ylabel=row.label)
-        axes.axhline(row.limit, color="black", lw=0.8, linestyle=(0, (4, 2)), zorder=1)
+        axes.axhline(row.limit, color="black", lw=0.8, linestyle=(0, (4, 2)), zorder=style.UNDER)
         axes.annotate(row.told, (1, row.limit), xycoords=axes.get_yaxis_transform(), xytext=(3, 0),
                       textcoords="offset points", va="center", fontsize=7)  # fmt: skip
         axes.grid(axis="y")

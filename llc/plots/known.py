@@ -53,7 +53,7 @@ def _figure(rows: pd.DataFrame, reference: str, label: str) -> Figure:
         for status in dict.fromkeys(own["status"]):
             at = own["status"] == status
             style.points(axes, own.loc[at, reference], y[at], status, colour, 3.2, clip_on=False)
-        axes.axhline(0, color="black", lw=0.8, zorder=1)
+        axes.axhline(0, color="black", lw=0.8, zorder=style.UNDER)
         axes.grid(axis="y")
         axes.set(xscale="log" if log else "linear", ylim=(-105 * reach, 105 * reach))
         ok = own[own["status"] == "ok"]

@@ -67,10 +67,10 @@ def _pair(upper: Axes, lower: Axes, both: pd.DataFrame, colour: str, limits: tup
     """Draw λ̂ against λ̂ above, and their difference below."""
     scale = "log" if is_log(limits) else "linear"
     upper.set(xscale=scale, yscale=scale, xlim=limits, ylim=limits)
-    upper.plot(limits, limits, color="black", lw=0.7, zorder=1)
+    upper.plot(limits, limits, color="black", lw=0.7, zorder=style.UNDER)
     upper.grid()
     lower.set_ylim(-1.08 * SHOWN, 1.08 * SHOWN)
-    lower.axhline(0, color="black", lw=0.7, zorder=1)
+    lower.axhline(0, color="black", lw=0.7, zorder=style.UNDER)
     lower.axhspan(-CLOSE, CLOSE, color="#EEEEEE", zorder=0)
     x, y = inside(both["llc_mean_x"], limits), inside(both["llc_mean_y"], limits)
     if len(both) <= style.MANY:

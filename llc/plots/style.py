@@ -40,6 +40,7 @@ OTHER_MARKER = "*"
 ABOVE = 5.5  # points
 MANY = 2_000  # points of one kind; more are an image inside the vector graphic
 GREY = "#555555"
+UNDER = 1.8  # height of the lines that estimates are held against: over the grid, below estimates
 STYLE: Any = {
     "font.size": 8,
     "axes.labelsize": 8,
@@ -97,7 +98,7 @@ def points(axes: Axes, x: Any, y: Any, status: str, colour: str, size: float = 4
     axes.plot(
         x, y, linestyle="none", marker=marker(status), markersize=size, color=colour,
         markerfacecolor=colour if status == "ok" else "none", markeredgewidth=0.6 if status == "ok" else 0.9,
-        rasterized=len(x) > MANY, **{"zorder": 3, **kwargs},
+        **{"rasterized": len(x) > MANY, "zorder": 3, **kwargs},
     )  # fmt: skip
 
 
