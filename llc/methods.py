@@ -62,6 +62,16 @@ def _with(*samplers: str, **values: Any) -> Callable[[Config], bool]:
     return lambda config: bool(set(samplers) & set(_names(config))) and _has(**values)(config)
 
 
+def _preconditioned(config: Config) -> bool:
+    return any(_with("sgld", sampler__sgld__preconditioner=name)(config) for name in ("rmsprop", "adam"))
+
+
+def _adam(config: Config) -> bool:
+    """Return whether it trained a network, or its average is SGLD's preconditioner."""
+    trained = _has(training__w_star="trained", training__optimizer="adam")(config)
+    return trained or _with("sgld", sampler__sgld__preconditioner="adam")(config)
+
+
 def _by_rule(config: Config) -> bool:
     """Return whether draws were added until a sampler had converged."""
     return any(_value(config, f"sampler.{name}.draws") is None for name in _names(config))
@@ -117,6 +127,19 @@ METHODS = (
   number = {1},
   pages = {34--56},
   year = {2013}
+}""",
+    ),
+    Method(
+        "li2016",
+        "SGLD with a diagonal preconditioner",
+        _preconditioned,
+        """@inproceedings{li2016,
+  title = {Preconditioned Stochastic Gradient {L}angevin Dynamics for Deep Neural Networks},
+  author = {Li, Chunyuan and Chen, Changyou and Carlson, David and Carin, Lawrence},
+  booktitle = {Proceedings of the Thirtieth AAAI Conference on Artificial Intelligence},
+  year = {2016},
+  eprint = {1512.07666},
+  archivePrefix = {arXiv}
 }""",
     ),
     Method(
@@ -282,8 +305,8 @@ METHODS = (
     ),
     Method(
         "kingma2015",
-        "Adam, which trained the networks",
-        _has(training__w_star="trained", training__optimizer="adam"),
+        "Adam, which trained the networks or scales the parameters in SGLD",
+        _adam,
         """@inproceedings{kingma2015,
   title = {{A}dam: A Method for Stochastic Optimization},
   author = {Kingma, Diederik P. and Ba, Jimmy},

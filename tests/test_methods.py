@@ -32,6 +32,16 @@ NUTS = {"hoffman2014", "betancourt2017", "phan2019"}
         (["sampler.names=[nuts]"], NUTS, set()),
         (["sampler.names=[sgld]"], {"welling2011", "leimkuhler2013"}, set()),
         (["sampler.names=[sgld]", "sampler.sgld.step_size=1e-5"], {"welling2011"}, set()),
+        (
+            ["sampler.names=[sgld]", "sampler.sgld.preconditioner=rmsprop"],
+            {"welling2011", "leimkuhler2013", "li2016"},
+            set(),
+        ),
+        (
+            ["sampler.names=[sgld]", "sampler.sgld.preconditioner=adam", "training=truth"],
+            {"welling2011", "leimkuhler2013", "li2016"},
+            set(),
+        ),
         (["sampler.names=[hmc]"], {"neal2011", "phan2019"}, set()),
         (["sampler.names=[mclmc]"], {"robnik2023", "cabezas2024"}, set()),
         (["sampler.names=[nuts]", "sampler.nuts.draws=100"], NUTS, {"white1997"}),
