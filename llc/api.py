@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from llc.config import ConfigError, PosteriorConfig, SamplerConfig, nearest, req
 from llc.config.job import PRECISIONS
 from llc.polish import deficit
 from llc.posterior import Data, Loss, Scalar, refuse_a_sum, take, tempered
+from llc.restrict import moving
 from llc.sampling import Sampled, sample
 from llc.trees import Tree
 
@@ -43,6 +44,8 @@ def estimate(
     beta0: float = PosteriorConfig.beta0,
     beta: float | None = PosteriorConfig.beta,
     gamma: float = PosteriorConfig.gamma,
+    restrict: str | list[str] | None = PosteriorConfig.restrict,
+    evaluate: Mapping[str, Data] | None = None,
     seed: int = 0,
     precision: str = "float32",
     **settings: Any,
@@ -66,6 +69,12 @@ def estimate(
         ``nuts``, ``hmc``, ``mclmc`` or ``sgld``.
     beta0, beta, gamma
         β = beta0 / log n unless ``beta`` is given, and the localisation γ.
+    restrict
+        Only the parameters whose name, their path in ``w_star`` such as ``layers/0/kernel``, matches a
+        pattern move; the others stay at w*. None: all.
+    evaluate
+        Other data by name, each like ``data`` with any number of rows: L of each draw is recorded
+        on them, and ``estimate.elsewhere`` has nβ (E[L] − L(w*)) on each.
     seed
         The same call with the same seed gives the same numbers, bit by bit.
     precision
@@ -92,22 +101,30 @@ def estimate(
     Lau et al. (2023), arXiv 2308.12108.
     """
     require_choice("precision", precision, PRECISIONS)
-    config = PosteriorConfig(beta0=beta0, beta=beta, gamma=gamma)
-    chosen = _settings(sampler, settings)
+    config = PosteriorConfig(beta0=beta0, beta=beta, gamma=gamma, restrict=restrict)
+    chosen, elsewhere = _settings(sampler, settings), dict(evaluate or {})
     with jax.enable_x64(precision == "float64"):
         flat = trees.ravel(w_star, precision, "w_star")
         loss = Flattened(loss_fn, flat.unravel)
-        posterior = tempered(loss, trees.rows(data, precision, "data"), flat.w, config, precision)
-    loss_star, grad_norm = loss_at(loss, np.asarray(flat.w), data)
+        posterior = tempered(
+            loss, trees.rows(data, precision, "data"), flat.w, config, precision,
+            moving=None if config.restrict is None else moving(config.restrict, flat.layout),
+            others={name: trees.rows(other, precision, f"evaluate[{name!r}]") for name, other in elsewhere.items()},
+        )  # fmt: skip
+    w = np.asarray(flat.w)
+    loss_star, grad_norm = loss_at(loss, w, data)
     require(math.isfinite(loss_star), "loss_fn(w_star, data)", loss_star, "a finite number")
     require(math.isfinite(grad_norm), "norm of the gradient of loss_fn at w_star", grad_norm, "a finite number")
+    losses_elsewhere = {name: loss_at(loss, w, other)[0] for name, other in elsewhere.items()}
     with jax.enable_x64(precision == "float64"):
-        facts = {
-            "loss_star": loss_star,
-            "grad_norm": grad_norm,
-            "llc_deficit": deficit(posterior, grad_norm),
-        }
-        return sample(sampler, chosen, posterior, config, seed=seed, **facts)
+        return sample(
+            sampler, chosen, posterior, config,
+            seed=seed,
+            loss_star=loss_star,
+            grad_norm=grad_norm,
+            llc_deficit=deficit(posterior, grad_norm),
+            losses_elsewhere=losses_elsewhere,
+        )  # fmt: skip
 
 
 def _settings(sampler: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def write_results(folder: Path, estimates: Mapping[str, Estimate], **facts: Any)
     """
     import pandas as pd
 
-    table = pd.DataFrame([asdict(e) for e in estimates.values()], index=pd.Index(estimates, name="sampler"))
+    table = pd.DataFrame([e.row() for e in estimates.values()], index=pd.Index(estimates, name="sampler"))
     metrics = table.to_csv().encode()
     files = {name: (folder / name).read_bytes() for name in ("config.yaml", "traces.nc")} | {METRICS: metrics}
     about = {

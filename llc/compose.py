@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import re
 import sys
@@ -19,17 +18,15 @@ from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from llc import npz, own, weights
+from llc.complete import complete
 from llc.config import DATA, MODELS, ConfigError, Job, nearest, require, require_choice
 from llc.ids import ids
-from llc.widths import count_params, draw_widths, layout
 
 SECTIONS = ("data", "model", "training", "posterior", "sampler")
 GROUPS = (*SECTIONS, "sweep")
 NO_PRESETS = "a saved configuration has no presets, only values to override"
 SAVED_BY_HYDRA = ("config.yaml", "hydra.yaml", "overrides.yaml")
-DIGITS_DIMS = (64, 10)
-ARGUMENTS = ("model.args.", "data.args.")  # of a user's function: any names
+FREE = ("model.args.", "data.args.", "evaluate.")  # the names after it are the user's
 FULL_KEY = re.compile(r"full_key: (\S+)")  # how OmegaConf ends its messages
 
 
@@ -69,9 +66,7 @@ def parse(config: DictConfig, cwd: Path) -> Job:
 
 def assemble(parts: dict[str, Any], cwd: Path) -> Job:
     """Return the Job of these sections and values, checked and filled in; sections are changed in place."""
-    job = Job(**parts)
-    _check_finite(job)
-    job = _complete(job, cwd)
+    job = complete(Job(**parts), cwd)
     if job.expect_id is not None:
         now = ids(job)[0]
         require(
@@ -106,146 +101,6 @@ def explain(error: Exception) -> str:
     return f"{key[1]}: {message}{hint}"
 
 
-def _check_finite(section: Any, prefix: str = "") -> None:
-    for key, value in (section if isinstance(section, dict) else vars(section)).items():
-        if is_dataclass(value) or isinstance(value, dict):
-            _check_finite(value, f"{prefix}{key}.")
-        elif isinstance(value, float):
-            require(math.isfinite(value), prefix + key, value, "finite")
-
-
-def _complete(job: Job, cwd: Path) -> Job:
-    """Fill in what the values imply, and check what concerns more than one section."""
-    for group, kinds in {"data": DATA, "model": MODELS}.items():
-        section = getattr(job, group)
-        kind = next(name for name, schema in kinds.items() if type(section) is schema)
-        require(section.kind == kind, f"{group}.kind", section.kind, f"{kind} here; choose a preset with {group}=…")
-    data = job.data
-    _complete_own(job, cwd)
-    dims = {"digits": DIGITS_DIMS}.get(data.kind)  # of the data; a teacher's are the model's, own ones not known yet
-    if data.kind == "npz":
-        data.path = str(cwd / data.path)
-        file = npz.describe(Path(data.path))
-        data.n_data = file.n if data.n_data is None else data.n_data
-        require(2 <= data.n_data <= file.n, "data.n_data", data.n_data, f"between 2 and the file's {file.n} rows")
-        changed = data.sha256 not in (None, file.sha256)
-        require(not changed, "data.sha256", data.sha256, f"the digest of {data.path}, which is {file.sha256}")
-        data.sha256, data.classes = file.sha256, file.classes
-        dims = (file.d_in, file.d_out)
-    if job.model.kind != "own":
-        _complete_model(job.model, data, dims, job.seed)
-    teacher = data.kind == "teacher"
-    require(
-        not teacher or job.model.kind != "own", "data.kind", data.kind, "another with model.kind=own, or npz or own"
-    )
-    _complete_loss(job, dims)
-    ok = teacher or job.training.w_star != "teacher"
-    require(ok, "training.w_star", "teacher", f"trained or file with {data.kind} data")
-    if job.training.path is not None:
-        _complete_weights(job, cwd)
-    if "gibbs" in job.sampler.names:
-        _check_gibbs(job)
-    if job.target is not None:
-        job.target = str(cwd / job.target)
-    return job
-
-
-def _complete_own(job: Job, cwd: Path) -> None:
-    """Find the modules that import paths name."""
-    paths = own.targets(job)
-    if not paths:
-        job.own.folder = job.own.sha256 = None
-        return
-    job.own.folder = str(cwd / (job.own.folder or ""))
-    found = own.find(tuple(sorted(paths.items())), own.folder(job))
-    changed = job.own.sha256 not in (None, found.sha256)
-    now = f"{found.sha256}, the digest of {', '.join(found.files)} as they are"
-    require(not changed, "own.sha256", job.own.sha256, now)
-    job.own.sha256 = found.sha256
-
-
-def _complete_loss(job: Job, dims: tuple[int, int] | None) -> None:
-    """Say a loss as the likelihood that it is, so that a job which says the same otherwise is the same one."""
-    data, classes = job.data, _classes(job.data)
-    if job.loss == "cross_entropy":
-        require(classes is not False, "loss", job.loss, f"nll or mse: the labels of data.kind={data.kind} are real")
-        job.loss = "nll" if classes else job.loss
-    elif job.loss == "mse":
-        require(not classes, "loss", job.loss, f"nll: the labels of data.kind={data.kind} are classes")
-        if classes is False:
-            sigma = math.sqrt((dims[1] if dims else _outputs(job.model)) / 2)
-            unset = (getattr(data, "noise_scale", 0.0) or 1.0, sigma)
-            require(data.sigma in unset, "data.sigma", data.sigma, "left out with loss=mse, which sets it")
-            data.sigma, job.loss = sigma, "nll"
-
-
-def _classes(data: Any) -> bool | None:
-    """Return whether the labels are classes; None: that is not known before a function of the user's is called."""
-    return {"teacher": False, "digits": True, "own": None}.get(data.kind, getattr(data, "classes", None))
-
-
-def _complete_weights(job: Job, cwd: Path) -> None:
-    training = job.training
-    path = cwd / str(training.path)
-    training.path = str(path)
-    file = weights.describe(path)
-    changed = training.sha256 not in (None, file.sha256)
-    require(not changed, "training.sha256", training.sha256, f"the digest of {path}, which is {file.sha256}")
-    training.sha256 = file.sha256
-    if job.model.kind != "own":
-        weights.check(path, file.shapes, layout(job.model))
-
-
-def files_of(job: Job) -> list[str]:
-    """Return the files outside ``conf/`` that the id of a parsed ``job`` depends on."""
-    named = [getattr(job.data, "path", None), job.training.path]
-    paths = own.targets(job)
-    code = own.find(tuple(sorted(paths.items())), own.folder(job)).files if paths else ()
-    return [path for path in named if path is not None] + list(code)
-
-
-def _check_gibbs(job: Job) -> None:
-    problem = None
-    if "." in job.loss or job.loss == "cross_entropy":
-        problem = f"loss={job.loss} is not of squares"
-    elif job.model.kind != "dln":
-        problem = f"model.kind={job.model.kind} is not one"
-    elif _classes(job.data):
-        problem = f"the labels of data.kind={job.data.kind} are classes"
-    must = f"without gibbs: it draws from deep linear networks with real targets only; {problem}"
-    require(problem is None, "sampler.names", job.sampler.names, must)
-    gamma = job.posterior.gamma
-    require(gamma > 0, "posterior.gamma", gamma, "above 0 with gibbs: only γ holds directions that change no loss")
-
-
-def _outputs(model: Any) -> int:
-    return model.d_out if model.kind == "mlp" else model.widths[-1] if model.kind == "dln" else 1
-
-
-def _complete_model(model: Any, data: Any, dims: tuple[int, int] | None, seed: int) -> None:
-    """Fill in the model's sizes; ``dims`` are the inputs and outputs of data that bring their own."""
-    if model.kind == "mlp":
-        if dims is not None:
-            model.d_in, model.d_out = dims
-        if model.widths is not None:
-            model.target_params = count_params([model.d_in, *model.widths, model.d_out], bias=True)
-    elif model.kind == "dln":
-        if model.widths is None:
-            model.widths = draw_widths(model, seed)
-            model.check_widths()
-        fits = dims in (None, (model.widths[0], model.widths[-1]))
-        require(fits, "model.widths", model.widths, f"from {dims} as data.kind={data.kind} has")
-        model.target_params = count_params(model.widths, bias=False)
-    else:
-        inputs, outputs = dims or (None, 1)
-        fits = not _classes(data) and outputs == 1 and (model.kind == "quadratic" or inputs in (None, 1))
-        what = "one real output" + (" of one input" if model.kind == "crossing" else "")
-        require(fits, "model.kind", model.kind, f"another with data.kind={data.kind}: it fits {what}")
-        if model.kind == "quadratic":
-            model.d_in = inputs or model.d_in
-        model.target_params = model.d_in if model.kind == "quadratic" else 2
-
-
 def known_keys() -> set[str]:
     """Return every key of the schema, dotted, sections and config groups included."""
     keys = set(GROUPS)
@@ -276,7 +131,7 @@ def check_keys(overrides: Iterable[str]) -> None:
         raise ConfigError(f"override {error.override!r} is not Hydra's syntax: {str(error).splitlines()[0]}") from None
     for override in parsed:
         key = override.key_or_group
-        free = key.split(".")[0].split("/")[0] == "hydra" or key.startswith(ARGUMENTS)
+        free = key.split(".")[0].split("/")[0] == "hydra" or key.startswith(FREE)
         if not (free or override.is_add() or override.is_force_add() or key in known):
             raise ConfigError(f"{override.input_line}: there is no key {key!r}{nearest(key, known)}")
         if key in SECTIONS and not override.is_delete() and not override.is_sweep_override():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 from llc import npz, own, seeds
 from llc.config import DigitsData, NpzData, OwnData, TeacherData, require
@@ -77,11 +77,27 @@ def load_own(config: OwnData, seed: int, folder: Path) -> Dataset:
 
     Raises
     ------
+    ConfigError
+        If there are fewer rows than ``data.n_data``.
+    """
+    x, y, *test = call_own("data._target_", config._target_, config.args, seed, folder)
+    n_data = len(x) if config.n_data is None else config.n_data
+    must = f"between 2 and the {len(x)} rows that {config._target_} returns"
+    require(2 <= n_data <= len(x), "data.n_data", n_data, must)
+    found = _split(x, y, n_data, seed, config.sigma)
+    return found._replace(x_test=test[0], y_test=test[1]) if test else found
+
+
+def call_own(key: str, path: str, args: dict[str, Any], seed: int, folder: Path) -> list[Shaped[np.ndarray, "_ ..."]]:
+    """Return the arrays that a user's function makes: x and y, and maybe x_test and y_test.
+
+    Raises
+    ------
     TypeError, ValueError
         If it is not arrays of finite numbers with as many rows.
     """
-    made = own.call("data._target_", config._target_, folder, config.args, seed=seed)
-    what = f"data._target_={config._target_!r}: must return x, y or x, y, x_test, y_test, arrays of finite numbers"
+    made = own.call(key, path, folder, args, seed=seed)
+    what = f"{key}={path!r}: must return x, y or x, y, x_test, y_test, arrays of finite numbers"
     if not isinstance(made, tuple | list) or len(made) not in (2, 4):
         raise TypeError(f"{what}; it returned {type(made).__name__}")
     arrays = [np.asarray(part) for part in made]
@@ -94,13 +110,7 @@ def load_own(config: OwnData, seed: int, folder: Path) -> Dataset:
             or not (np.isfinite(x).all() and np.isfinite(y).all())
         ):
             raise ValueError(f"{what}, n rows each; got {x.dtype} {x.shape} and {y.dtype} {y.shape}")
-    x, y, *test = (a.astype(np.float64 if a.dtype.kind == "f" else np.int32) for a in arrays)
-    n_data = len(x) if config.n_data is None else config.n_data
-    require(
-        2 <= n_data <= len(x), "data.n_data", n_data, f"between 2 and the {len(x)} rows that {config._target_} returns"
-    )
-    found = _split(x, y, n_data, seed, config.sigma)
-    return found._replace(x_test=test[0], y_test=test[1]) if test else found
+    return [a.astype(np.float64 if a.dtype.kind == "f" else np.int32) for a in arrays]
 
 
 def _read_digits() -> npz.Arrays:

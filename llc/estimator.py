@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from llc import limits
 from llc.diagnostics import Diagnosis, diagnose, faults
@@ -50,6 +52,13 @@ class Estimate:
     reach: float | None  # γ E‖w − w*‖² / d: γ alone allows 1; nothing at γ = 0
     status: str  # ok, not_converged, biased, negative, not_minimum, not_local, diverged
     reason: str  # why it is not ok, for a person
+    # Of each of the other data, by its name: nβ (E[L(w)] − L(w*)), its error, R-hat, and L(w*) there.
+    elsewhere: dict[str, float | None] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """Return the columns and their values."""
+        row = asdict(self)
+        return row | row.pop("elsewhere")
 
 
 def estimate(
@@ -64,6 +73,7 @@ def estimate(
     n_params: int,
     llc_true: float | None = None,
     llc_exact: float | None = None,
+    losses_elsewhere: Mapping[str, float] | None = None,
 ) -> Estimate:
     """Return the estimate of one sampler.
 
@@ -78,9 +88,11 @@ def estimate(
     n, beta
         Number of data and inverse temperature that the trace was drawn with.
     n_params
-        Number of parameters d.
+        Number of parameters d that move.
     llc_true, llc_exact
         What is known of it, see ``llc.known``.
+    losses_elsewhere
+        L(w*) on each of the other data that the trace has losses on, by name.
 
     References
     ----------
@@ -104,7 +116,12 @@ def estimate(
         "llc_true": llc_true,
         "llc_exact": llc_exact,
         "n_dropped": trace.dropped,
+        "elsewhere": {},
     }
+    for name, star in (losses_elsewhere or {}).items():
+        common["elsewhere"] |= _elsewhere(
+            name, star, n * beta * (trace.stats[f"loss_{name}"].astype(np.float64) - star)
+        )
     if trace.ended == "diverged" or not np.isfinite(llc).all():
         empty: dict[str, Any] = dict.fromkeys(f.name for f in fields(Estimate) if f.name not in common)
         return Estimate(**common, **empty | {"status": "diverged", "reason": "a chain left the finite numbers"})
@@ -139,6 +156,13 @@ def estimate(
         status=status,
         reason=reason,
     )
+
+
+def _elsewhere(name: str, loss_star: float, llc: Float[np.ndarray, "chains draws"]) -> dict[str, float | None]:
+    found = diagnose(llc) if np.isfinite(llc).all() else None
+    values = (found.mean, found.mcse, found.rhat) if found is not None else (None, None, None)
+    columns = (f"llc_mean_{name}", f"llc_mcse_{name}", f"rhat_{name}", f"loss_star_{name}")
+    return dict(zip(columns, (*values, loss_star), strict=True))
 
 
 def _verdict(

@@ -23,7 +23,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from llc import points
-from llc.compose import assemble, check_preset, explain, files_of, parse, register_schema
+from llc.complete import files_of
+from llc.compose import assemble, check_preset, explain, parse, register_schema
 from llc.config import ConfigError, Job, require
 from llc.ids import ids
 from llc.points import Point

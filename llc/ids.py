@@ -10,6 +10,7 @@ from typing import Any
 from llc.config import Job
 from llc.widths import hidden_widths
 
+OF_THE_RUN = ("posterior", "sampler", "evaluate")  # and not of the target
 SCHEMA = 1  # part of every id: a new value makes all results new ones
 
 
@@ -19,7 +20,7 @@ def ids(job: Job) -> tuple[str, str]:
     A run id is of the canonical configuration, a target id of the part that the target depends on.
     """
     values = canonical(job)
-    return _digest(values), _digest({k: v for k, v in values.items() if k not in ("posterior", "sampler")})
+    return _digest(values), _digest({k: v for k, v in values.items() if k not in OF_THE_RUN})
 
 
 def run_id(job: Job) -> str:
@@ -72,6 +73,8 @@ def canonical(job: Job) -> dict[str, Any]:
         training = {"w_star": "file", "sha256": training["sha256"]}
     else:
         del training["path"], training["sha256"]
+    if posterior["restrict"] is None:
+        del posterior["restrict"]
     if posterior["beta"] is not None:
         del posterior["beta0"]
     sampler = {name: dict(vars(getattr(job.sampler, name))) for name in job.sampler.names}
@@ -84,9 +87,12 @@ def canonical(job: Job) -> dict[str, Any]:
     # Left out where they say nothing, so that ids from before there were such keys stay.
     own = {"own": job.own.sha256} if job.own.sha256 is not None else {}
     loss = {"loss": job.loss} if job.loss != "nll" else {}
+    sources = {name: {k: v for k, v in source.items() if k != "path"} for name, source in (job.evaluate or {}).items()}
+    evaluate = {"evaluate": sources} if sources else {}
     return {
         **own,
         **loss,
+        **evaluate,
         "data": data,
         "model": model,
         "training": training,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from llc import artifacts, code, known, locks, losses, target
+from llc import artifacts, code, elsewhere, known, locks, losses, restrict, target
 from llc.config import Job
 from llc.ids import run_id, target_id
 from llc.polish import deficit
@@ -83,10 +83,17 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     quadratic = model.linear and losses.squares(job, dataset)
     if quadratic and len(dataset.x) > sum(dataset.x.shape[1:] + dataset.y.shape[1:]):
         full = batch(*sufficient_rows(dataset.x, dataset.y), dataset.sigma, job.precision)
+    restricted, others = job.posterior.restrict, elsewhere.load(job, dataset)
     posterior = tempered(
         loss_fn, rows, found.w_star, job.posterior, job.precision,
-        full=full, linear_widths=model.widths if quadratic else None,
+        full=full,
+        linear_widths=model.widths if quadratic else None,
+        moving=None if restricted is None else restrict.moving(restricted, model.layout),
+        others={name: batch(other.x, other.y, other.sigma, job.precision) for name, other in others.items()},
     )  # fmt: skip
+    losses_elsewhere = {
+        name: target.full_loss(found.w_star, problem._replace(data=other))[0] for name, other in others.items()
+    }
     with timings.measure("diagnose"):
         nbeta = posterior.n * inverse_temperature(job.posterior, posterior.n)
         answers = known.answers(job, problem, found, nbeta)
@@ -101,7 +108,9 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     for name in sorted(job.sampler.names):
         settings, start = asdict(getattr(job.sampler, name)), time.perf_counter()
         with bar(name):
-            found_llc, trace = sample(name, settings, posterior, job.posterior, seed=job.seed, **facts)
+            found_llc, trace = sample(
+                name, settings, posterior, job.posterior, seed=job.seed, losses_elsewhere=losses_elsewhere, **facts
+            )
         spent = {"compile": trace.time_compile_s, "sample": trace.time_sample_s}
         spent["diagnose"] = time.perf_counter() - start - sum(spent.values())
         for stage, seconds in spent.items():
@@ -122,6 +131,7 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         seed=job.seed,
         threads=job.threads,
         target=about,
+        n_moving=int(posterior.w_star.size),
         timings_s=timings,
         code=made_with,
     )

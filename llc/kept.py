@@ -18,7 +18,10 @@ import yaml
 
 from llc.artifacts import write_text
 
-PLANNING = ("code", "compose", "expand", "ids", "kept", "npz", "own", "points", "sweep", "weights", "widths")
+PLANNING = (
+    "code", "complete", "compose", "expand", "ids", "kept", "npz", "own", "points", "restrict", "sweep", "weights",
+    "widths",
+)  # fmt: skip
 RESOLVER = re.compile(rb"\$\{[^}]*:")  # ${oc.env:…}, ${now:…}: what they give is in no file
 
 

@@ -34,8 +34,8 @@ class Description(NamedTuple):
     classes: bool
 
 
-def load(path: Path) -> Arrays:
-    """Read the arrays ``x`` and ``y`` of an npz file; nothing in it is executed.
+def load(path: Path, key: str = "data.path") -> Arrays:
+    """Read the arrays ``x`` and ``y`` of the npz file that ``key`` names; nothing in it is executed.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def load(path: Path) -> Arrays:
     """
 
     def refuse(problem: str) -> ConfigError:
-        return ConfigError(f"data.path={str(path)!r}: {problem}")
+        return ConfigError(f"{key}={str(path)!r}: {problem}")
 
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
@@ -77,19 +77,19 @@ def load(path: Path) -> Arrays:
     return Arrays(x, y.astype(np.int32))
 
 
-def describe(path: Path) -> Description:
+def describe(path: Path, key: str = "data.path") -> Description:
     """Return the file's digest and dimensions; the same file is read once a process."""
     try:
         stat = path.stat()
     except OSError:
-        load(path)  # raises with the reason
+        load(path, key)  # raises with the reason
         raise
-    return _describe(path, stat.st_mtime_ns, stat.st_size)
+    return _describe(path, key, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=64)
-def _describe(path: Path, _mtime_ns: int, _size: int) -> Description:
-    x, y = load(path)
+def _describe(path: Path, key: str, _mtime_ns: int, _size: int) -> Description:
+    x, y = load(path, key)
     classes = y.ndim == 1
     d_out = int(y.max()) + 1 if classes else y.shape[1]
     return Description(hashlib.sha256(path.read_bytes()).hexdigest(), len(x), x.shape[1], d_out, classes)

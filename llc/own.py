@@ -34,10 +34,17 @@ class _Module(NamedTuple):
 
 
 def targets(job: Job) -> dict[str, str]:
-    """Return the import paths of a job, by key."""
+    """Return the import paths of a job that its target depends on, by key."""
     named = {"model._target_": job.model, "data._target_": job.data}
     found = {key: section._target_ for key, section in named.items() if section.kind == "own"}
     return {**found, "loss": job.loss} if "." in job.loss else found
+
+
+def paths(job: Job) -> dict[str, str]:
+    """Return all import paths of a job, by key."""
+    sources = (job.evaluate or {}).items()
+    elsewhere = {f"evaluate.{name}": source["_target_"] for name, source in sources if "_target_" in source}
+    return {**targets(job), **elsewhere}
 
 
 def folder(job: Job) -> Path:

@@ -92,15 +92,18 @@ def deficit(posterior: Posterior, grad_norm: float) -> float:
     Parameters
     ----------
     grad_norm
-        ‖∇L_n(w*)‖, over all the data, in float64.
+        ‖∇L_n(w*)‖, over all the data, in float64; of all parameters, so that it bounds that of those that move.
     """
     nbeta, gamma = float(posterior.nbeta), float(posterior.gamma)
     bound = (nbeta * grad_norm) ** 2 / gamma if gamma > 0 else math.inf  # of the quadratic, at its worst h, which is 0
     if bound <= LEFT:
         return bound
     pull = gamma / nbeta
-    found = polish(
-        posterior.w_star, posterior.full, pull, tolerance(nbeta, pull), DEFICIT_STEPS, loss_fn=posterior.loss_fn
-    )
+    # The posterior as data: where it holds some parameters, the loss is of the others.
+    found = polish(posterior.w_star, posterior, pull, tolerance(nbeta, pull), DEFICIT_STEPS, loss_fn=_loss)
     loss = jax.jit(Posterior.loss)
     return nbeta * float(loss(posterior, posterior.w_star) - loss(posterior, found.w))
+
+
+def _loss(w: Params, posterior: Posterior) -> Scalar:
+    return posterior.loss(w)

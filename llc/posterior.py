@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -96,6 +97,9 @@ def sufficient_rows(
     return rows[:, : x.shape[1]], rows[:, x.shape[1] :]
 
 
+TRACED = ("data", "full", "w_star", "nbeta", "gamma", "whole_star", "moving", "others")
+
+
 @jax.tree_util.register_pytree_node_class
 @dataclass(frozen=True)
 class Posterior:
@@ -108,6 +112,10 @@ class Posterior:
     nbeta: Scalar
     gamma: Scalar
     linear_widths: tuple[int, ...] | None = None  # d_0 … d_L of a deep linear network with real targets
+    # Where only some parameters move, w is these alone: all of them at w*, and the places of those that move.
+    whole_star: Float[Array, " whole"] | None = None
+    moving: Int[Array, " dim"] | None = None
+    others: dict[str, Data] = field(default_factory=dict)  # data on which the loss is recorded beside
 
     @property
     def n(self) -> int:
@@ -116,7 +124,11 @@ class Posterior:
 
     def loss(self, w: Params) -> Scalar:
         """Return L_n(w) over all the data."""
-        return self.loss_fn(w, self.full)
+        return self._loss_on(self.full, w)
+
+    def elsewhere(self, w: Params) -> dict[str, Scalar]:
+        """Return the loss on each of the other data, named as in a trace."""
+        return {f"loss_{name}": self._loss_on(data, w) for name, data in self.others.items()}
 
     def potential(self, w: Params) -> Scalar:
         """Return U(w) = nβ L_n(w) + (γ/2)‖w − w*‖²."""
@@ -129,21 +141,24 @@ class Posterior:
     def gradient(self, w: Params, rows: Int[Array, " batch"] | None = None) -> Params:
         """Return ∇U(w), the loss averaged over the given rows instead of all."""
         data = self.full if rows is None else take(self.data, rows)
-        return self.nbeta * jax.grad(self.loss_fn)(w, data) + self.gamma * (w - self.w_star)
+        return self.nbeta * jax.grad(partial(self._loss_on, data))(w) + self.gamma * (w - self.w_star)
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Split into what is traced and what a program is compiled for."""
-        traced = (self.data, self.full, self.w_star, self.nbeta, self.gamma)
-        return traced, (self.loss_fn, self.linear_widths)
+        static = (self.loss_fn, self.linear_widths)
+        return tuple(getattr(self, name) for name in TRACED), static
 
     @classmethod
     def tree_unflatten(cls, static: tuple[Any, ...], traced: tuple[Any, ...]) -> Posterior:
         """Put together again, unchecked: JAX also does so with placeholders for arrays."""
         new = object.__new__(cls)
-        loss_fn, linear_widths = static
-        for field, value in zip(fields(cls), (loss_fn, *traced, linear_widths), strict=True):
-            object.__setattr__(new, field.name, value)
+        for name, value in zip(("loss_fn", "linear_widths", *TRACED), (*static, *traced), strict=True):
+            object.__setattr__(new, name, value)
         return new
+
+    def _loss_on(self, data: Data, w: Params) -> Scalar:
+        whole = w if self.whole_star is None else self.whole_star.at[self.moving].set(w)
+        return self.loss_fn(whole, data)
 
     def _localisation(self, w: Params) -> Scalar:
         return 0.5 * self.gamma * jnp.sum((w - self.w_star) ** 2)
@@ -163,6 +178,8 @@ def tempered(
     *,
     full: Data | None = None,
     linear_widths: tuple[int, ...] | None = None,
+    moving: Int[np.ndarray, " moving"] | None = None,
+    others: dict[str, Data] | None = None,
 ) -> Posterior:
     """Return the posterior that a parsed configuration describes, around ``w_star``.
 
@@ -170,16 +187,21 @@ def tempered(
     ----------
     data
         In the given precision.
-    full, linear_widths
+    full, linear_widths, others
         As of ``Posterior``; None: all the data.
+    moving
+        Places of the parameters that move, the others stay at w*; None: all.
     """
-    n = n_rows(data)
+    n, whole = n_rows(data), jnp.asarray(w_star)
     return Posterior(
         loss_fn=loss_fn,
         data=data,
         full=data if full is None else full,
-        w_star=jnp.asarray(w_star),
+        w_star=whole if moving is None else whole[moving],
         nbeta=jnp.asarray(n * inverse_temperature(config, n), precision),
         gamma=jnp.asarray(config.gamma, precision),
-        linear_widths=linear_widths,
+        linear_widths=linear_widths if moving is None else None,
+        whole_star=None if moving is None else whole,
+        moving=None if moving is None else jnp.asarray(moving),
+        others=others or {},
     )

@@ -43,6 +43,7 @@ def sample(
     llc_deficit: float,
     llc_true: float | None = None,
     llc_exact: float | None = None,
+    losses_elsewhere: Mapping[str, float] | None = None,
 ) -> Sampled:
     """Draw from ``posterior`` and estimate the LLC.
 
@@ -60,6 +61,8 @@ def sample(
         See ``llc.polish.deficit``.
     llc_true, llc_exact
         What is known of the estimate.
+    losses_elsewhere
+        L(w*) on each of the posterior's other data, by name.
     """
     trace = samplers.load(name)(seeds.key(seed, f"sampler/{name}"), posterior, **settings)
     found = estimate(
@@ -73,5 +76,6 @@ def sample(
         n_params=posterior.w_star.size,
         llc_true=llc_true,
         llc_exact=llc_exact,
+        losses_elsewhere=losses_elsewhere,
     )
     return Sampled(found, trace)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from llc import code, records
 from llc.accuracy import accuracy
 from llc.artifacts import whole
 from llc.failures import log_of, reason
-from llc.records import METRICS, PAGE, BadRun, Run
+from llc.records import METRICS, PAGE, BadRun, Run, Value
 
 JOB_COLUMNS = ["job_id", "run_id"]
 COMMON_COLUMNS = ["n_data", "target_params", "seed"]
 CODE = "code"  # the digest of the modules that a run was made with
+ELSEWHERE = "llc_mean_"  # and the name of data that the sampler did not draw from
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
 FAILURE_COLUMNS = ["job_id", "run_id", "reason", "log", "overrides"]
 SHOWN = 10  # damaged runs that one message names
@@ -126,14 +127,24 @@ def summarise(jobs: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
         return pd.DataFrame(columns=[*JOB_COLUMNS, *COMMON_COLUMNS])
     samplers = dict.fromkeys(sampler for run in runs for sampler in run.estimates)
     cells = [
-        {f"{name}_{column}": row[column] for name, row in run.estimates.items() for column in PER_SAMPLER}
+        {f"{name}_{column}": row[column] for name, row in run.estimates.items() for column in _shown(row)}
         | {CODE: code.digest(run.about["code"])}
         for run in runs
     ]
-    columns = [f"{sampler}_{column}" for sampler in samplers for column in PER_SAMPLER]
+    columns = [column for sampler in samplers for column in _columns_of(sampler, runs)]
     return pd.concat(
         [jobs[_job_columns(jobs)], pd.DataFrame(cells, columns=[*columns, CODE], index=jobs.index)], axis=1
     )
+
+
+def _shown(estimate: Mapping[str, Value]) -> list[str]:
+    """Return the columns of an estimate that the summary has: also the estimates on other data."""
+    return [*PER_SAMPLER, *(column for column in estimate if column.startswith(ELSEWHERE))]
+
+
+def _columns_of(sampler: str, runs: Sequence[Run]) -> list[str]:
+    shown = [column for run in runs if sampler in run.estimates for column in _shown(run.estimates[sampler])]
+    return [f"{sampler}_{column}" for column in dict.fromkeys(shown)]
 
 
 def _job_columns(jobs: pd.DataFrame) -> list[str]:
@@ -149,6 +160,7 @@ def tidy(jobs: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
         {
             **dict(zip(columns, job, strict=True)),
             "n_params": run.about["target"]["n_params"],
+            "n_moving": run.about.get("n_moving", run.about["target"]["n_params"]),
             "training_stopped": run.about["target"]["stopped"],
             "sampler": sampler,
             **estimate,

@@ -80,7 +80,7 @@ def make(job: Job, problem: Problem) -> Target:
         w_star, steps, polished, stopped = _read(job, problem), 0, 0, "file"
     else:
         w_star, steps, polished, stopped = _train(job, problem)
-    loss, grad_norm = _full_loss(w_star, problem)
+    loss, grad_norm = full_loss(w_star, problem)
     if not np.isfinite([loss, grad_norm]).all():
         raise FloatingPointError(
             f"training.learning_rate={job.training.learning_rate!r}: training left the finite numbers "
@@ -102,7 +102,7 @@ def _read(job: Job, problem: Problem) -> Float[np.ndarray, " dim"]:
     assert job.training.path is not None  # parsed: it goes with w_star=file
     path = Path(job.training.path)
     w_star = weights.load(path, problem.model.layout).astype(job.precision)
-    loss, _ = _full_loss(w_star, problem)
+    loss, _ = full_loss(w_star, problem)
     require(math.isfinite(loss), "training.path", str(path), f"weights at which L_n is finite, here it is {loss}")
     return w_star
 
@@ -221,7 +221,7 @@ def load(folder: Path, job: Job, problem: Problem) -> Target:
         raise BadTarget(folder, f"it is damaged (no {error})") from None
     if found.data_sha256 != problem.data.sha256():
         # Another kind of machine may round a teacher's labels otherwise; the loss then still agrees.
-        loss, _ = _full_loss(w_star, problem)
+        loss, _ = full_loss(w_star, problem)
         if not math.isclose(loss, found.loss, rel_tol=1e-9, abs_tol=1e-12):
             raise BadTarget(
                 folder, f"its L_n(w*) is {found.loss}, on this job's data it is {loss}: trained on other data"
@@ -229,7 +229,7 @@ def load(folder: Path, job: Job, problem: Problem) -> Target:
     return found
 
 
-def _full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[float, float]:
+def full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[float, float]:
     """Return L_n(w*) and ‖∇L_n(w*)‖ over all the data, in float64."""
     data = problem.data
     with jax.enable_x64(True):

@@ -111,6 +111,12 @@ def per_row(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
         ({"warmupp": 3}, ConfigError, r"warmupp=3: sampler nuts has no such setting \(did you mean warmup\?\)"),
         ({"draws": 3}, ConfigError, "sampler.nuts.draws=3: must be at least 8"),
         ({"gamma": -1.0}, ConfigError, "posterior.gamma=-1.0: must be 0 or more"),
+        (
+            {"restrict": "kernels"},
+            ConfigError,
+            "restrict='kernels': must be a pattern that matches one of bias, kernel",
+        ),
+        ({"evaluate": {"a": {"inputs": X, "labels": np.zeros(7)}}}, ValueError, r"evaluate\['a'\]: .*'labels': 7"),
         ({"precision": "float16"}, ConfigError, "precision='float16'"),
         ({"loss_fn": summed}, ValueError, "must be the mean over rows and is their sum"),
         ({"loss_fn": per_row}, TypeError, r"must return one real number.*shape=\(400,\)"),

@@ -105,7 +105,7 @@ def test_the_digest_counts_in_run_and_target_and_is_checked_if_given(folder: Pat
     after = job(*of, cwd=folder)
     assert run_id(after) != run_id(before)
     assert target_id(after) != target_id(before)
-    with pytest.raises(ConfigError, match=r"own\.sha256=.*, the digest of .*beside\.py.* as they are"):
+    with pytest.raises(ConfigError, match=r"own\.sha256=.*: must be the digest of .*beside\.py.*, which is"):
         job(*of, *given, cwd=folder)
 
 

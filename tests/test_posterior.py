@@ -12,7 +12,15 @@ from scipy import stats
 
 from llc.config import DlnModel, PosteriorConfig
 from llc.models import build
-from llc.posterior import Posterior, batch, inverse_temperature, negative_log_likelihood, sufficient_rows
+from llc.posterior import (
+    Posterior,
+    batch,
+    inverse_temperature,
+    negative_log_likelihood,
+    sufficient_rows,
+    take,
+    tempered,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -60,6 +68,36 @@ def test_a_posterior_passes_through_a_compiled_function_whole() -> None:
     for one, other in zip(jax.tree.leaves(back), jax.tree.leaves(posterior), strict=True):
         np.testing.assert_array_equal(one, other)
     assert (float(back.nbeta), float(back.gamma)) == (12.0, 3.0)
+
+
+def restricted() -> tuple[Posterior, Posterior]:
+    """Return a posterior of two of three parameters, and that of all."""
+    whole = posterior_of()
+    config, moving = PosteriorConfig(gamma=3.0, beta=0.3), np.array([0, 2])
+    others = {"few": take(whole.data, jnp.arange(5))}
+    part = tempered(whole.loss_fn, whole.data, whole.w_star, config, "float32", moving=moving, others=others)
+    return part, whole
+
+
+def test_of_a_restricted_posterior_the_other_parameters_stay_at_w_star() -> None:
+    part, whole = restricted()
+    v = jnp.asarray([0.3, 2.0])
+    w = whole.w_star.at[jnp.array([0, 2])].set(v)
+    assert float(part.loss(v)) == float(whole.loss(w))
+    assert float(part.nbeta) == pytest.approx(40 * 0.3)
+    exact = (whole.gradient(w) - 3.0 * (w - whole.w_star))[jnp.array([0, 2])] + 3.0 * (v - part.w_star)
+    np.testing.assert_allclose(part.gradient(v), exact, rtol=1e-4)
+    assert float(part.potential(v)) == pytest.approx(float(whole.potential(w)), rel=1e-5)
+    few = whole.loss_fn(w, take(whole.data, jnp.arange(5)))
+    assert {name: float(loss) for name, loss in part.elsewhere(v).items()} == {"loss_few": float(few)}
+
+
+def test_a_restricted_posterior_passes_through_a_compiled_function_whole() -> None:
+    part, _ = restricted()
+    back = jax.jit(lambda p: p)(part)
+    assert jax.tree.structure(back) == jax.tree.structure(part)
+    np.testing.assert_array_equal(back.moving, [0, 2])
+    assert float(back.loss(back.w_star)) == float(part.loss(part.w_star))
 
 
 def test_gradient_is_that_of_the_potential() -> None:

@@ -1,6 +1,6 @@
 """Every sampler against targets with exact answers, at finite nβ and γ."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -160,8 +160,11 @@ class TestContract:
         assert set(vars(getattr(SamplerConfig(), name))) == set(CHEAP[name])
 
     def test_traces_have_the_shape_asked_for(self, name: str) -> None:
-        trace = samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(name), **CHEAP[name])
+        posterior = STRETCHED.posterior(name)
+        posterior = replace(posterior, others={"same": posterior.full})
+        trace = samplers.load(name)(seeds.key(0, name), posterior, **CHEAP[name])
         assert trace.loss.shape == (3, 100)
+        np.testing.assert_allclose(trace.stats["loss_same"], trace.loss, rtol=1e-3)
         assert all(values.shape == (3, 100) for values in trace.stats.values())
         assert all(values.shape == (3,) for values in trace.tuned.values())
         assert np.isfinite(trace.loss).all()

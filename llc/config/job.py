@@ -63,11 +63,18 @@ class PosteriorConfig:
     beta0: float = 1.0  # β = beta0 / log n
     beta: float | None = None  # a fixed β instead
     gamma: float = 1.0  # γ, a precision: 1/γ is the prior variance of each parameter about w*
+    restrict: Any = None  # only parameters whose name matches move, as layers/0/*: a pattern or several; null: all
 
     def __post_init__(self) -> None:
         require(self.beta0 > 0, "posterior.beta0", self.beta0, "above 0")
         require(self.beta is None or self.beta > 0, "posterior.beta", self.beta, "above 0, or null")
         require(self.gamma >= 0, "posterior.gamma", self.gamma, "0 or more")
+        if isinstance(self.restrict, str):
+            self.restrict = [self.restrict]
+        ok = self.restrict is None or (
+            isinstance(self.restrict, list) and all(isinstance(p, str) for p in self.restrict)
+        )
+        require(ok and self.restrict != [], "posterior.restrict", self.restrict, "a pattern, a list of some, or null")
 
 
 @dataclass
@@ -89,6 +96,7 @@ class Job:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     posterior: PosteriorConfig = field(default_factory=PosteriorConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    evaluate: Any = None  # {name: data}: L of each draw on other data too: an npz file, a function, or test
     seed: int = 0
     precision: str = "float32"  # of training and sampling
     # --------------------------------------------------------------------

@@ -101,6 +101,7 @@ def _advance(
             "loss": jnp.where(exact, 0.5 * jnp.sum((y - hidden) ** 2) / nbeta, jnp.nan),
             "distance2": jnp.sum((w - w_star) ** 2),
             "work": jnp.asarray(float(len(widths) - 1)),
+            **posterior.elsewhere(w),
         }
 
     def chain(key: Key[Array, ""], w: Float[Array, " dim"]) -> Any:

@@ -153,6 +153,7 @@ def _advance(
                 "diverging": state.diverging,
                 "n_steps": state.num_steps,
                 "work": state.num_steps,
+                **posterior.elsewhere(state.z),
             }
 
         return jax.lax.scan(draw, state, jitter)

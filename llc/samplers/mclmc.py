@@ -130,6 +130,7 @@ def _advance(
                 "diverging": info.is_divergent,
                 "n_steps": steps,
                 "work": GRADIENTS_PER_STEP * steps,
+                **posterior.elsewhere(at.position),
             }
 
         return jax.lax.scan(draw, state, (jax.random.split(key, draws), jitter))

@@ -262,6 +262,7 @@ def _advance(
                 "step_size": epsilon,
                 "excess": epsilon * squared / 8,
                 "diverging": exploded,
+                **posterior.elsewhere(w),
             }
 
         return jax.lax.scan(draw, state._replace(rounds=state.rounds + 1), jax.random.split(key_draws, draws))
