@@ -121,7 +121,11 @@ def per_row(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
         ({"loss_fn": summed}, ValueError, "must be the mean over rows and is their sum"),
         ({"loss_fn": per_row}, TypeError, r"must return one real number.*shape=\(400,\)"),
         ({"w_star": {"kernel": np.arange(3), "bias": 0.0}}, TypeError, "w_star: kernel is of int64"),
-        ({"w_star": {"kernel": np.full(3, np.nan), "bias": 0.0}}, ConfigError, r"loss_fn\(w_star, data\)=nan"),
+        (
+            {"w_star": {"kernel": np.full(3, np.nan), "bias": 0.0}},
+            ConfigError,
+            r"loss_fn\(w_star, data\)=nan",
+        ),
         ({"data": {**DATA, "labels": np.zeros(7)}}, ValueError, "'inputs': 400, 'labels': 7"),
         ({"data": {k: v[:1] for k, v in DATA.items()}}, ValueError, "1 rows, two are needed"),
         ({"data": {**DATA, "labels": np.full(N, "a")}}, TypeError, "data: labels is of <U1"),

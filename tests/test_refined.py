@@ -72,7 +72,7 @@ def test_the_exact_value_where_the_restricted_loss_is_a_quadratic(
     of = job(*overrides.split(), f"posterior.restrict='{patterns}'", "posterior.gamma=3")
     problem = target.problem(of)
     w_star = np.asarray(problem.data.w_true)
-    about = target.Target(w_star, 0.0, 0.0, 0, "teacher", "", None, None)
+    about = target.Target(w_star, 0.0, 0.0, 0, 0, "teacher", "", None, None)
     n = len(problem.data.x)
     found = known.answers(of, problem, about, n * inverse_temperature(of.posterior, n))
     moving = restrict.moving(of.posterior.restrict, problem.model.layout)
@@ -90,7 +90,7 @@ def test_nothing_is_known_where_more_of_a_network_moves_than_one_layer() -> None
         "model.rank=2",
     )
     problem = target.problem(of)
-    about = target.Target(np.asarray(problem.data.w_true), 0.0, 0.0, 0, "teacher", "", None, None)
+    about = target.Target(np.asarray(problem.data.w_true), 0.0, 0.0, 0, 0, "teacher", "", None, None)
     assert known.answers(of, problem, about, 100.0) == known.Known()
 
 
@@ -114,13 +114,18 @@ def test_the_others_stay_as_if_they_were_no_parameters() -> None:
     """The same draws as of a loss of the kernel alone, at the same bias."""
 
     def of_kernel(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
-        return loss_fn({**w, "bias": jnp.float32(W_STAR["bias"])}, batch)
+        return loss_fn({**w, "bias": jnp.float32(off["bias"])}, batch)
+
+    off = {"kernel": W_STAR["kernel"] + 0.1, "bias": W_STAR["bias"] + 0.1}
 
     few: dict[str, Any] = {"draws": 30, "chains": 2, "step_size": 1e-3, "sampler": "sgld", "thin": 5}
-    restricted = llc.estimate(loss_fn, W_STAR, DATA, restrict="ker*", **few)
-    alone = llc.estimate(of_kernel, {"kernel": W_STAR["kernel"]}, DATA, **few)
+    restricted = llc.estimate(loss_fn, off, DATA, restrict="ker*", **few)
+    alone = llc.estimate(of_kernel, {"kernel": off["kernel"]}, DATA, **few)
     np.testing.assert_allclose(restricted.trace.loss, alone.trace.loss, rtol=1e-5)
     assert restricted.estimate.reach == pytest.approx(alone.estimate.reach, rel=1e-4)
+    # The kernel is off its minimum, and what lacks is of that alone: the bias, which is off too, stays.
+    assert restricted.estimate.llc_deficit > 0.1
+    assert restricted.estimate.llc_deficit == pytest.approx(alone.estimate.llc_deficit, rel=1e-2)
 
 
 def test_a_restriction_is_the_parameters_that_match_and_all_of_them_are_none() -> None:
