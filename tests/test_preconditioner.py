@@ -114,8 +114,9 @@ def test_the_bias_does_not_grow_as_the_step_shrinks(eps_q: float, last_state: li
 # ----------------------------------------------------------------- minibatches, and no quadratic
 
 
-def test_the_heat_of_minibatches_is_taken_away() -> None:
-    """Least squares with label noise, inputs on scales from 0.3 to 3."""
+def test_the_heat_of_minibatches_is_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Least squares with label noise, inputs on scales from 0.3 to 3, and more heat than is allowed."""
+    monkeypatch.setattr("llc.samplers.steps.HEAT_MAX", 0.1)
     rng = np.random.default_rng(1)
     n, d = 2000, 10
     x = rng.normal(size=(n, d)) * np.geomspace(0.3, 3.0, d)
@@ -126,7 +127,7 @@ def test_the_heat_of_minibatches_is_taken_away() -> None:
     trace = draw(posterior, ADAM, batch_size=32, warmup=10_000, draws=4000, thin=20)
     assert trace.excess is not None
     heat, exact = float(trace.excess.mean()), finite.quadratic(np.linalg.eigvalsh(x.T @ x / n), a, 1.0)
-    assert 0.005 < heat / exact < 0.015
+    assert 0.08 < heat / exact < 0.12
     assert_agrees(a * (trace.loss.astype(np.float64) - np.mean((y[:, 0] - x @ w_star) ** 2) / 2) - heat, exact)
 
 
