@@ -18,7 +18,7 @@ from llc.samplers import preconditioner, sgld
 from llc.samplers.trace import Trace
 
 FAR_OFF = OFF_MINIMUM._replace(delta=0.2)  # at 0.1 the excess of a step can make λ̂ nothing
-SCHEMES = [("none", 0.9), ("rmsprop", 0.0), ("adam", 0.9)]
+MOMENTUM, RMSPROP, ADAM = ("none", 0.9), ("rmsprop", 0.0), ("adam", 0.9)
 
 
 def draw(posterior: Posterior, scheme: tuple[str, float], **settings: Any) -> Trace:
@@ -27,11 +27,11 @@ def draw(posterior: Posterior, scheme: tuple[str, float], **settings: Any) -> Tr
     return sgld.sgld(seeds.key(0, "sgld"), posterior, **settings)
 
 
-def assert_agrees(llc: np.ndarray, exact: float, error: float = 0.0) -> None:
+def assert_agrees(llc: np.ndarray, exact: float) -> None:
     found = diagnose(llc)
     assert found.mcse is not None
     assert found.mcse < 0.02 * abs(exact)
-    assert abs(found.mean - exact) < 4 * np.hypot(found.mcse, error)
+    assert abs(found.mean - exact) < 4 * found.mcse
 
 
 def llc_on(problem: Quadratic, trace: Trace) -> np.ndarray:
@@ -56,17 +56,14 @@ def last_state(monkeypatch: pytest.MonkeyPatch) -> list[sgld.State]:
 
 
 @pytest.mark.parametrize("eps_q", [0.2, 0.6, 1.5])
-@pytest.mark.parametrize(
-    ("name", "problem"),
-    [("rmsprop", p) for p in (ISOTROPIC, TIGHT, STRETCHED, FAR_OFF)] + [("adam", STRETCHED)],
-)
+@pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT, STRETCHED, FAR_OFF])
 def test_a_numeric_step_returns_the_closed_form_of_its_coordinates(
-    name: str, problem: Quadratic, eps_q: float, last_state: list[sgld.State]
+    problem: Quadratic, eps_q: float, last_state: list[sgld.State]
 ) -> None:
     """The variance of Euler's scheme in direction i is 1/(q (1 − ε G_i q/4))."""
     ah, q = problem.a * problem.h, problem.a * problem.h + problem.gamma
     step_size = float(eps_q / q.max())
-    trace = draw(problem.posterior(), (name, 0.0), step_size=step_size, warmup=2000, draws=2000, thin=20)
+    trace = draw(problem.posterior(), RMSPROP, step_size=step_size, warmup=2000, draws=2000, thin=20)
     g = np.asarray(last_state[-1].scale, np.float64) ** 2
     assert (g == g[0]).all()  # of all chains together
     excess = np.sum(ah / (2 * q * (1 - step_size * g[0] * q / 4)) - ah / (2 * q))
@@ -77,8 +74,9 @@ def test_a_numeric_step_returns_the_closed_form_of_its_coordinates(
     )
 
 
-@pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT, STRETCHED, OFF_MINIMUM])
-@pytest.mark.parametrize("scheme", SCHEMES[1:])
+@pytest.mark.parametrize(
+    ("scheme", "problem"), [(RMSPROP, STRETCHED), *((ADAM, p) for p in (ISOTROPIC, TIGHT, STRETCHED, OFF_MINIMUM))]
+)
 def test_auto_gives_the_closed_form(scheme: tuple[str, float], problem: Quadratic) -> None:
     trace = draw(problem.posterior(), scheme, draws=4000, thin=10, warmup=1000)
     assert_agrees(llc_on(problem, trace), problem.llc())
@@ -108,7 +106,7 @@ def test_the_bias_does_not_grow_as_the_step_shrinks(eps_q: float, last_state: li
     """With a G that follows the chain for ever it does: 30, 13, 35 % here, and 65 % at ε q = 0.005."""
     q = ISOTROPIC.a + ISOTROPIC.gamma
     settings = {"draws": 4000, "thin": 20, "warmup": 5000}
-    trace = draw(ISOTROPIC.posterior(), ("rmsprop", 0.0), step_size=float(eps_q / q), **settings)
+    trace = draw(ISOTROPIC.posterior(), RMSPROP, step_size=float(eps_q / q), **settings)
     g = np.asarray(last_state[-1].scale[0], np.float64) ** 2
     assert_agrees(llc_on(ISOTROPIC, trace), ISOTROPIC.llc() * float(np.mean(1 / (1 - eps_q * g / 4))))
 
@@ -116,8 +114,9 @@ def test_the_bias_does_not_grow_as_the_step_shrinks(eps_q: float, last_state: li
 # ----------------------------------------------------------------- minibatches, and no quadratic
 
 
-def test_the_heat_of_minibatches_is_taken_away() -> None:
-    """Least squares with label noise, inputs on scales from 0.3 to 3."""
+def test_the_heat_of_minibatches_is_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Least squares with label noise, inputs on scales from 0.3 to 3, and more heat than is allowed."""
+    monkeypatch.setattr("llc.samplers.steps.HEAT_MAX", 0.1)
     rng = np.random.default_rng(1)
     n, d = 2000, 10
     x = rng.normal(size=(n, d)) * np.geomspace(0.3, 3.0, d)
@@ -125,14 +124,14 @@ def test_the_heat_of_minibatches_is_taken_away() -> None:
     w_star = np.linalg.lstsq(x, y, rcond=None)[0].ravel()
     rows, a = batch(x, y, 1.0, "float32"), n / np.log(n)
     posterior = Posterior(regression_loss, rows, rows, jnp.asarray(w_star, jnp.float32), jnp.float32(a), jnp.float32(1))
-    trace = draw(posterior, ("adam", 0.9), batch_size=32, warmup=10_000, draws=4000, thin=20)
+    trace = draw(posterior, ADAM, batch_size=32, warmup=10_000, draws=4000, thin=20)
     assert trace.excess is not None
     heat, exact = float(trace.excess.mean()), finite.quadratic(np.linalg.eigvalsh(x.T @ x / n), a, 1.0)
-    assert 0.005 < heat / exact < 0.015
+    assert 0.08 < heat / exact < 0.12
     assert_agrees(a * (trace.loss.astype(np.float64) - np.mean((y[:, 0] - x @ w_star) ** 2) / 2) - heat, exact)
 
 
-@pytest.mark.parametrize(("scheme", "exponents"), list(zip(SCHEMES, [(1, 3), (1, 1), (1, 2)], strict=True)))
+@pytest.mark.parametrize(("scheme", "exponents"), [(MOMENTUM, (1, 3)), (RMSPROP, (1, 1))])
 def test_monomials_give_the_exact_value(scheme: tuple[str, float], exponents: tuple[int, int]) -> None:
     trace = draw(monomial(exponents), scheme, draws=25_000, thin=50)
     assert_agrees(A * trace.loss.astype(np.float64), finite.monomial(exponents, A, GAMMA))
@@ -145,7 +144,7 @@ def test_monomials_give_the_exact_value(scheme: tuple[str, float], exponents: tu
 def test_only_the_product_of_loss_and_temperature_matters() -> None:
     scaled = STRETCHED._replace(h=8 * STRETCHED.h, a=STRETCHED.a / 8)  # a power of two: not one rounding differs
     one, other = (
-        draw(problem.posterior(), ("adam", 0.9), draws=100, thin=10).loss * problem.a for problem in (STRETCHED, scaled)
+        draw(problem.posterior(), ADAM, draws=100, thin=10).loss * problem.a for problem in (STRETCHED, scaled)
     )
     np.testing.assert_allclose(one, other, rtol=1e-5)
 
@@ -156,7 +155,7 @@ def test_a_sweep_over_momentum_compiles_once() -> None:
     def count(event: str, _seconds: float, **_: Any) -> None:
         compiled.extend([event] if "backend_compile" in event else [])
 
-    draw(STRETCHED.posterior(), ("adam", 0.9), draws=100, thin=10)
+    draw(STRETCHED.posterior(), ADAM, draws=100, thin=10)
     jax.monitoring.register_event_duration_secs_listener(count)
     try:
         draw(STRETCHED._replace(a=55.0, gamma=7.0).posterior(), ("adam", 0.5), draws=100, thin=10)
