@@ -1,5 +1,7 @@
 """The LLC over training: one training, and w* at checkpoints of it."""
 
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from composing import CONF, job
+from pages import DOCS
 
 import llc
 from llc import job as jobs
@@ -138,3 +141,12 @@ def test_the_sweep_over_training_is_one_training_a_seed() -> None:
     n_seeds = len({row.seed for row in found})
     assert len({row.target_id for row in found}) == n_seeds
     assert len({row.run_id for row in found}) == len(found) > 3 * n_seeds
+
+
+def test_the_page_on_training_has_a_sweep_that_trains_once_a_seed(tmp_path: Path) -> None:
+    shutil.copytree(CONF, tmp_path / "conf")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", (DOCS / "training.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "conf/sweep/mine.yaml").write_text(block)
+    found = sweep.load("mine", tmp_path / "conf", tmp_path)
+    assert len({row.target_id for row in found}) == 2
+    assert [row.swept["checkpoint"] for row in found[::2]] == [0, 10, 100, 1000]
