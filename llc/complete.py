@@ -62,6 +62,10 @@ def complete(job: Job, cwd: Path) -> Job:
     require(ok, "training.w_star", "teacher", f"trained or file with {data.kind} data")
     if job.training.path is not None:
         _complete_weights(job, cwd)
+    kept = job.training.checkpoints
+    require(
+        job.checkpoint in (None, *(kept or ())), "checkpoint", job.checkpoint, f"one of training.checkpoints={kept}"
+    )
     if job.posterior.restrict is not None and not own_model:
         _complete_restriction(job)
     for name, source in (job.evaluate or {}).items():

@@ -12,12 +12,13 @@ import matplotlib as mpl
 from llc import code
 from llc.artifacts import write_json, write_text
 from llc.page import Drawn, page
-from llc.plots import along, diagnostics, heat, known, samplers, style, tables, traces
+from llc.plots import along, diagnostics, heat, known, samplers, style, tables, traces, training
 from llc.records import MADE, PAGE, BadRun
 
 # By kind, in the order of the page; each has a caption of its name in workflow/report/.
 KINDS = {
     "along": ("λ̂ against {}", along.figures),
+    "training": ("over training: {}", training.figures),
     "samplers": ("samplers against {}", samplers.figures),
     "known": ("error against {}", known.figures),
     "heat": ("calibration: {}", heat.figures),

@@ -10,7 +10,7 @@ from typing import Any
 from llc.config import Job
 from llc.widths import hidden_widths
 
-OF_THE_RUN = ("posterior", "sampler", "evaluate")  # and not of the target
+OF_THE_RUN = ("posterior", "sampler", "evaluate", "checkpoint")  # and not of the target
 SCHEMA = 1  # part of every id: a new value makes all results new ones
 
 
@@ -20,7 +20,8 @@ def ids(job: Job) -> tuple[str, str]:
     A run id is of the canonical configuration, a target id of the part that the target depends on.
     """
     values = canonical(job)
-    return _digest(values), _digest({k: v for k, v in values.items() if k not in OF_THE_RUN})
+    kept = {"checkpoints": job.training.checkpoints} if job.training.checkpoints else {}
+    return _digest(values), _digest({k: v for k, v in values.items() if k not in OF_THE_RUN} | kept)
 
 
 def run_id(job: Job) -> str:
@@ -67,6 +68,7 @@ def canonical(job: Job) -> dict[str, Any]:
         del training["momentum"]
     if training["optimizer"] != "adamw":
         del training["weight_decay"]
+    del training["checkpoints"]  # of a run the one that it samples around counts, not which others are kept
     if training["w_star"] == "teacher":
         training = {"w_star": "teacher"}
     elif training["w_star"] == "file":
@@ -89,10 +91,12 @@ def canonical(job: Job) -> dict[str, Any]:
     loss = {"loss": job.loss} if job.loss != "nll" else {}
     sources = {name: {k: v for k, v in source.items() if k != "path"} for name, source in (job.evaluate or {}).items()}
     evaluate = {"evaluate": sources} if sources else {}
+    checkpoint = {"checkpoint": job.checkpoint} if job.checkpoint is not None else {}
     return {
         **own,
         **loss,
         **evaluate,
+        **checkpoint,
         "data": data,
         "model": model,
         "training": training,

@@ -66,13 +66,14 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         problem = target.problem(job)
     model, dataset, loss_fn = problem
     with timings.measure("train"):
-        found = target.load(Path(job.target), job, problem) if job.target else target.make(job, problem)
+        made = target.load(Path(job.target), job, problem) if job.target else target.make(job, problem)
+    found = made if job.target else made.at(job.checkpoint)
     log.info(
         "w*: %d parameters, L_n(w*) = %.6g, |grad| = %.3g, %s after %d + %d steps",
         model.n_params, found.loss, found.grad_norm, found.stopped, found.steps, found.polish_steps,
     )  # fmt: skip
     if job.target is None:
-        target.save(found, job, folder, core_s=sum(timings.values()) * job.threads)
+        target.save(made, job, folder, core_s=sum(timings.values()) * job.threads)
     if job.stage == "target":
         return
 
@@ -122,7 +123,7 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     with timings.measure("write"):
         artifacts.write_traces(folder, traces)
     about = {**found._asdict(), "n_params": model.n_params, "widths": model.widths}
-    del about["w_star"]
+    del about["w_star"], about["checkpoints"]
     artifacts.write_results(
         folder,
         estimates,

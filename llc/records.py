@@ -72,8 +72,13 @@ def read_info(folder: Path) -> dict[str, Any]:
     return about
 
 
-def read_target(folder: Path) -> tuple[dict[str, Any], Float[np.ndarray, " dim"]]:
-    """Return ``target.json`` and w* of a target directory.
+def name_of(checkpoint: int | None) -> str:
+    """Return the name of the array in ``target.npz`` that has w*, at a checkpoint or where training ended."""
+    return "w_star" if checkpoint is None else f"checkpoint_{checkpoint}"
+
+
+def read_target(folder: Path, checkpoint: int | None = None) -> tuple[dict[str, Any], Float[np.ndarray, " dim"]]:
+    """Return ``target.json`` and w* of a target directory, at a checkpoint or where training ended.
 
     Raises
     ------
@@ -82,10 +87,12 @@ def read_target(folder: Path) -> tuple[dict[str, Any], Float[np.ndarray, " dim"]
     """
     try:
         about: dict[str, Any] = json.loads((folder / "target.json").read_text(encoding="utf-8"))
+        if checkpoint is not None:
+            about |= about["checkpoints"][str(checkpoint)]
         shape, digest = (about["n_params"],), about["w_star_sha256"]
         # np.load leaves a name that it cannot read open; what is open here is closed.
         with (folder / "target.npz").open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-            w_star = file["w_star"]
+            w_star = file[name_of(checkpoint)]
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise BadTarget(folder, f"it is damaged ({error!r})") from None
     if w_star.shape != shape or hashlib.sha256(w_star.tobytes()).hexdigest() != digest:

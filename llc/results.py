@@ -70,7 +70,7 @@ class SweepRun:
         target_id = self.info["target_id"]
         own = (self.folder / "target.json").exists()  # of a run of train.py by hand
         folder = self.folder if own else self.folder.parent.parent / "targets" / target_id
-        about, w_star = records.read_target(folder)
+        about, w_star = records.read_target(folder, self.config.get("checkpoint"))
         if about["target_id"] != target_id:
             raise records.BadTarget(folder, f"it is target {about['target_id']}, the run is of {target_id}")
         return w_star

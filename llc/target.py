@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jaxtyping import Array, Float, Key
+from jaxtyping import Float
 
-from llc import artifacts, code, data, losses, models, own, records, seeds, weights
-from llc.config import Job, OwnData, OwnModel, TrainingConfig, require
+from llc import artifacts, code, data, losses, models, own, records, weights
+from llc.config import Job, OwnData, OwnModel, require
 from llc.data import Dataset
 from llc.ids import target_id
 from llc.models import Model
-from llc.polish import polish, tolerance
-from llc.posterior import Batch, Loss, Number, Params, batch, take
+from llc.posterior import Loss, batch
 from llc.records import BadTarget
-
-CHECK_EVERY = 50  # steps between looks at the gradient of the full loss
+from llc.training import train
 
 
 class Problem(NamedTuple):
@@ -57,29 +56,42 @@ class Target(NamedTuple):
     steps: int  # of the optimizer
     polish_steps: int
     # Why its last stage ended: grad_tol, step_limit, polished (nothing is left to gain within reach),
-    # rounding (which hides what is left), or teacher, file (no training).
+    # rounding (which hides what is left); or checkpoint, on the way; or teacher, file (no training).
     stopped: str
     data_sha256: str
     test_loss: float | None  # mean negative log likelihood of the test rows, where there are any
     test_accuracy: float | None
+    checkpoints: Mapping[int, Target] = MappingProxyType({})  # of training that was asked for some, by step
+
+    def at(self, checkpoint: int | None) -> Target:
+        """Return the target at a checkpoint, or where training ended."""
+        return self if checkpoint is None else self.checkpoints[checkpoint]
 
 
 def make(job: Job, problem: Problem) -> Target:
-    """Find w*: train to a local minimum, or take the teacher's weights.
+    """Find w*: train to a local minimum, or take the teacher's weights or those of a file.
 
     Raises
     ------
     FloatingPointError
         If training leaves the finite numbers.
     """
-    model, data, loss_fn = problem
+    measure = partial(_measure, job, problem)
     if job.training.w_star == "teacher":
-        assert data.w_true is not None  # parsed: the data have a teacher
-        w_star, steps, polished, stopped = data.w_true.astype(job.precision), 0, 0, "teacher"
-    elif job.training.w_star == "file":
-        w_star, steps, polished, stopped = _read(job, problem), 0, 0, "file"
-    else:
-        w_star, steps, polished, stopped = _train(job, problem)
+        assert problem.data.w_true is not None  # parsed: the data have a teacher
+        return measure(problem.data.w_true.astype(job.precision), 0, 0, "teacher")
+    if job.training.w_star == "file":
+        return measure(_read(job, problem), 0, 0, "file")
+    end = train(job, *problem)
+    found = measure(end.w, end.steps, end.polish_steps, end.stopped)
+    passed = {step: measure(w, done, 0, "checkpoint") for step, (w, done) in end.checkpoints.items()}
+    return found._replace(checkpoints=passed)
+
+
+def _measure(
+    job: Job, problem: Problem, w_star: Float[np.ndarray, " dim"], steps: int, polish_steps: int, stopped: str
+) -> Target:
+    model, data, loss_fn = problem
     loss, grad_norm = full_loss(w_star, problem)
     if not np.isfinite([loss, grad_norm]).all():
         raise FloatingPointError(
@@ -95,7 +107,7 @@ def make(job: Job, problem: Problem) -> Target:
             if data.y.dtype.kind == "i" and "." not in job.loss:
                 predicted = np.argmax(jax.jit(model.apply)(w, test.x), axis=1)
                 test_accuracy = float(np.mean(predicted == data.y_test))
-    return Target(w_star, loss, grad_norm, steps, polished, stopped, data.sha256(), test_loss, test_accuracy)
+    return Target(w_star, loss, grad_norm, steps, polish_steps, stopped, data.sha256(), test_loss, test_accuracy)
 
 
 def _read(job: Job, problem: Problem) -> Float[np.ndarray, " dim"]:
@@ -107,116 +119,39 @@ def _read(job: Job, problem: Problem) -> Float[np.ndarray, " dim"]:
     return w_star
 
 
-def _train(job: Job, problem: Problem) -> tuple[Float[np.ndarray, " dim"], int, int, str]:
-    model, data, loss_fn = problem
-    config, rows = job.training, batch(data.x, data.y, data.sigma, job.precision)
-    w, steps, grad_norm = _descend(
-        seeds.key(job.seed, "training"),
-        model.init(seeds.key(job.seed, "init")),
-        rows,
-        {"peak": config.learning_rate, "momentum": config.momentum, "weight_decay": config.weight_decay},
-        config.grad_tol,
-        loss_fn=loss_fn,
-        optimizer=config.optimizer,
-        n_steps=config.steps,
-        batch_size=_batch_size(config, len(data.x)),
-    )
-    if config.polish_steps == 0:
-        return np.asarray(w), int(steps), 0, "grad_tol" if float(grad_norm) <= config.grad_tol else "step_limit"
-    # n L_n(w) + ½‖w − w_t‖²: a pull of the strength that γ = 1 has at β = 1.
-    n = float(len(data.x))
-    grad_tol = tolerance(n, 1 / n)
-    end = polish(w, rows, 1 / n, grad_tol, config.polish_steps, loss_fn=loss_fn)
-    stopped = "polished" if end.grad_norm <= grad_tol else "step_limit" if end.falling else "rounding"
-    return np.asarray(end.w), int(steps), int(end.steps), stopped
-
-
-def _batch_size(config: TrainingConfig, n: int) -> int | None:
-    return None if config.batch_size is None or config.batch_size >= n else config.batch_size
-
-
-@partial(jax.jit, static_argnames=("loss_fn", "optimizer", "n_steps", "batch_size"))
-def _descend(
-    key: Key[Array, ""],
-    w: Params,
-    data: Batch,
-    hyper: dict[str, Any],
-    grad_tol: Number,
-    *,
-    loss_fn: Loss,
-    optimizer: str,
-    n_steps: int,
-    batch_size: int | None,
-) -> tuple[Params, Array, Array]:
-    """Descend for at most ``n_steps``; return w, the steps taken and ‖∇L_n(w)‖.
-
-    The steps run in scans of ``CHECK_EVERY``; between two of them the full gradient decides
-    whether to go on. Learning rate and tolerance are traced: a sweep over them compiles once.
-    """
-
-    def schedule(step: Array) -> Array:
-        return 0.5 * hyper["peak"] * (1 + jnp.cos(jnp.pi * step / n_steps))
-
-    make = {
-        "adam": lambda: optax.adam(schedule),
-        "adamw": lambda: optax.adamw(schedule, weight_decay=hyper["weight_decay"]),
-        "sgd": lambda: optax.sgd(schedule, momentum=hyper["momentum"]),
-    }
-    descent = make[optimizer]()
-    gradient = jax.grad(loss_fn)
-
-    def step(carry: Any, index: Array) -> Any:
-        w, state, done = carry
-        rows = data
-        if batch_size is not None:
-            picked = jax.random.randint(jax.random.fold_in(key, done + index), (batch_size,), 0, len(data.x))
-            rows = take(data, picked)
-        updates, new_state = descent.update(gradient(w, rows), state, w)
-        # The last scan may reach past the limit; steps past it change nothing.
-        go = done + index < n_steps
-        keep = partial(jax.tree.map, lambda new, old: jnp.where(go, new, old))
-        return (keep(optax.apply_updates(w, updates), w), keep(new_state, state), done), None
-
-    def block(carry: Any) -> Any:
-        (w, state, done), _ = jax.lax.scan(step, carry[:3], jnp.arange(CHECK_EVERY))
-        return w, state, jnp.minimum(done + CHECK_EVERY, n_steps), jnp.linalg.norm(gradient(w, data))
-
-    def unfinished(carry: Any) -> Array:
-        _, _, done, grad_norm = carry
-        return (done < n_steps) & (grad_norm > grad_tol)  # false as soon as it is NaN
-
-    start = (w, descent.init(w), jnp.array(0), jnp.linalg.norm(gradient(w, data)))
-    w, _, done, grad_norm = jax.lax.while_loop(unfinished, block, start)
-    return w, done, grad_norm
-
-
 def save(target: Target, job: Job, folder: Path, core_s: float = 0.0) -> None:
     """Write ``target.npz``, then ``target.json``, whose presence means the target is complete.
 
     ``core_s`` is what it took, in core-seconds: plans are made with it.
     """
+    arrays: dict[str, Any] = {records.name_of(step): target.at(step).w_star for step in (None, *target.checkpoints)}
     with artifacts.whole(folder / "target.npz") as path:
-        np.savez(path, w_star=target.w_star)
-    about = {"target_id": target_id(job), "n_params": len(target.w_star), **target._asdict()}
-    about |= {"w_star_sha256": hashlib.sha256(target.w_star.tobytes()).hexdigest(), "code": code.modules("target")}
-    about["core_s"] = core_s
-    del about["w_star"]
+        np.savez(path, **arrays)
+    about = {"target_id": target_id(job), "n_params": len(target.w_star), **_about(target)}
+    about["checkpoints"] = {str(step): _about(part) for step, part in target.checkpoints.items()}
+    about |= {"code": code.modules("target"), "core_s": core_s}
     artifacts.write_json(folder / "target.json", about)
 
 
+def _about(target: Target) -> dict[str, Any]:
+    values = target._asdict()
+    del values["w_star"], values["checkpoints"]
+    return values | {"w_star_sha256": hashlib.sha256(target.w_star.tobytes()).hexdigest()}
+
+
 def load(folder: Path, job: Job, problem: Problem) -> Target:
-    """Read a target back, and make sure that it is the one that ``job`` samples around.
+    """Read a target back, at the job's checkpoint, and make sure that it is the one that ``job`` samples around.
 
     Raises
     ------
     BadTarget
         If it is damaged, another configuration's, or was trained on other data.
     """
-    about, w_star = records.read_target(folder)
+    about, w_star = records.read_target(folder, job.checkpoint)
     if about["target_id"] != target_id(job):
         raise BadTarget(folder, f"it is target {about['target_id']}, this job needs {target_id(job)}")
     try:
-        found = Target(w_star, **{key: about[key] for key in Target._fields if key != "w_star"})
+        found = Target(w_star, **{key: about[key] for key in Target._fields if key not in ("w_star", "checkpoints")})
     except KeyError as error:
         raise BadTarget(folder, f"it is damaged (no {error})") from None
     if found.data_sha256 != problem.data.sha256():

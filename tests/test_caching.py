@@ -220,7 +220,7 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
         ALL,
         "llc/posterior.py",
     ),
-    ("the training", file("llc/target.py", "CHECK_EVERY = 50", "CHECK_EVERY = 25"), ALL, "llc/target.py"),
+    ("the training", file("llc/training.py", "CHECK_EVERY = 50", "CHECK_EVERY = 25"), ALL, "llc/training.py"),
     (
         "the estimate",
         file("llc/limits.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02"),

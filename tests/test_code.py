@@ -50,7 +50,7 @@ def test_nothing_of_planning_and_tables_counts() -> None:
     ("path", "old", "new", "target", "run"),
     [
         ("posterior.py", "1.0 / math.log(n)", "2.0 / math.log(n)", True, True),
-        ("target.py", "CHECK_EVERY = 50", "CHECK_EVERY = 60", True, True),
+        ("training.py", "CHECK_EVERY = 50", "CHECK_EVERY = 60", True, True),
         ("estimator.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02", False, True),
         ("samplers/sgld.py", "import jax\n", "import jax\nX = 1\n", False, True),
         ("samplers/hmc.py", "0.0, 2.0)", "0.0, 2.1)", False, True),

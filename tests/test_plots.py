@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from llc.config import SamplerConfig
-from llc.plots import along, diagnostics, heat, known, samplers, style, tables, traces
+from llc.plots import along, diagnostics, heat, known, samplers, style, tables, traces, training
 from llc.plots.scales import y_limits
 from llc.plots.tables import Axis, Tables
 
@@ -214,3 +214,28 @@ def test_a_sweep_without_a_value_or_with_one_job_has_figures(tmp_path: Path) -> 
         for module in (along, samplers, known, heat, diagnostics, traces):
             for figure in drawn(module, found).values():
                 figure.draw_without_rendering()  # a warning, as of a layout that does not fit, is an error
+
+
+def test_over_training_every_estimate_is_above_the_loss_at_its_step(tmp_path: Path) -> None:
+    steps = (0, 10, 1000)
+
+    def estimates(job: Mapping[str, Any]) -> dict[str, Any]:
+        early = job["checkpoint"] == 0
+        mean = None if early and job["seed"] else float(job["checkpoint"]) / 100 - early
+        status = "diverged" if mean is None else "negative" if early else "ok"
+        return {"nuts": {"llc_mean": mean, "status": status, "loss_star": 2.0 - job["checkpoint"] / 1000}}
+
+    sweep = made(tmp_path, grid(checkpoint=steps, seed=[0, 1]), estimates)
+    (name, figure), *others = training.figures(sweep)
+    assert (name, others) == ("checkpoint", [])
+    above, below = figure.axes
+    assert finite(points(above, inside=True)) == 5
+    assert finite(points(above, inside=False)) == 1  # the one without a value
+    losses = [line for line in below.lines if line.get_marker() == "."]
+    assert [list(line.get_ydata()) for line in losses] == [[2.0, 1.99, 1.0]] * 2
+    assert list(losses[0].get_xdata()) == pytest.approx([0.0, np.log10(11), np.log10(1001)])
+    assert [label.get_text() for label in below.get_xticklabels()] == ["0", "10", "1000"]
+
+
+def test_no_figure_over_training_where_no_checkpoints_are_swept(sweep: Tables) -> None:
+    assert not drawn(training, sweep)

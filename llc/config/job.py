@@ -31,6 +31,7 @@ class TrainingConfig:
     momentum: float = 0.9  # sgd only
     weight_decay: float = 1e-4  # adamw only
     steps: int = 10_000  # at most
+    checkpoints: list[int] | None = None  # steps after which w is kept, for `checkpoint` to choose from; 0: as begun
     batch_size: int | None = 2_048  # rows per gradient; null, or n_data or more: all
     grad_tol: float = 1e-4  # the optimizer ends when ‖∇L_n(w)‖ is below it
     polish_steps: int = 1_000  # at most; 0: w* is where the optimizer ended, as for an early checkpoint
@@ -52,6 +53,11 @@ class TrainingConfig:
             self.batch_size,
             "at least 1, or null",
         )
+        kept = self.checkpoints
+        ok = kept is None or (self.w_star == "trained" and len(kept) > 0 and 0 <= min(kept) <= max(kept) <= self.steps)
+        must = f"null, or steps of 0 … training.steps={self.steps} with training.w_star=trained"
+        require(ok, "training.checkpoints", kept, must)
+        self.checkpoints = sorted(set(kept)) if kept else None
         require(self.grad_tol >= 0, "training.grad_tol", self.grad_tol, "0 or more")
         require(self.polish_steps >= 0, "training.polish_steps", self.polish_steps, "0 or more")
 
@@ -94,6 +100,7 @@ class Job:
     loss: str = "nll"  # Gaussian with sd data.sigma, of classes cross_entropy; or mse; or a function's import path
     own: OwnConfig = field(default_factory=OwnConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    checkpoint: int | None = None  # w* is where training was after so many steps; null: where it ended
     posterior: PosteriorConfig = field(default_factory=PosteriorConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     evaluate: Any = None  # {name: data}: L of each draw on other data too: an npz file, a function, or test

@@ -33,6 +33,7 @@ NAMES = {
     "posterior.beta": (r"inverse temperature $\beta$", r"$\beta$"),
     "posterior.beta0": (r"inverse temperature $\beta\,\log n$", r"$\beta\,\log n$"),
     "training.steps": ("training steps", "steps"),
+    "checkpoint": ("steps of training", "step"),
     "training.learning_rate": ("learning rate", "learning rate"),
 }
 # The same of the settings of a sampler, by what its key ends with.

@@ -8,6 +8,7 @@ rule figures:
         input_of_figures,
     output:
         figures("along", "λ̂ against {figure}"),
+        figures("training", "over training: {figure}"),
         figures("samplers", "samplers against {figure}"),
         figures("known", "error against {figure}"),
         figures("heat", "calibration: {figure}"),
