@@ -43,8 +43,8 @@ rule partial:
         folders=expand("results/sweeps/{sweep}", sweep=PLANS),
         captions=CAPTIONS,
     shell:
-        "for folder in {params.folders:q}; do python -m llc.summary --partial $folder; "
-        "python -m llc.figures $folder/partial {params.captions}; done 2>&1 | tee {log} >&2"
+        'for folder in {params.folders:q}; do python -m llc.summary --partial "$folder"; '
+        'python -m llc.figures "$folder"/partial {params.captions:q}; done 2>&1 | tee {log} >&2'
 
 
 onstart:
@@ -58,5 +58,6 @@ onsuccess:
 
 onerror:
     for name in PLANS:
-        shell(f"python -m llc.summary --failures results/sweeps/{name} >&2")
+        folder = f"results/sweeps/{name}"
+        shell("python -m llc.summary --failures {folder:q} >&2")
     show_summaries()

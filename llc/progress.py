@@ -7,6 +7,7 @@ takes the ten lines that Snakemake would say of the same from the terminal; its 
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 import time
 from collections import Counter
@@ -163,7 +164,8 @@ def summary(before: Plan, results: Path, keep_code: bool, seconds: float) -> str
         lines.append(f"  estimates  {told}")
     folder = results / "sweeps" / after.name
     if len(done) < len(after.runs):
-        lines.append(f"  tables     of what is there: snakemake --cores 1 --config sweep={after.name} partial=true")
+        asked = shlex.quote(f"sweep={after.name}")
+        lines.append(f"  tables     of what is there: snakemake --cores 1 --config {asked} partial=true")
     else:
         lines += [
             f"  {word:<9}  {folder / file}"

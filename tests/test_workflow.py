@@ -104,17 +104,17 @@ def test_plain_hydra_runs_the_same_jobs_with_the_same_numbers(project: Project) 
 
 
 def test_a_job_that_fails_fails_alone_and_alone_runs_again(project: Project) -> None:
-    project.sweep("broken", training__learning_rate="1e-2,1e25", sampler__sgld__step_size="6e-5")
-    failed = project.snakemake("broken")
+    project.sweep("not whole", training__learning_rate="1e-2,1e25", sampler__sgld__step_size="6e-5")
+    failed = project.snakemake("not whole")
     assert failed.returncode == 1
-    failures = project.table("broken", "failures.csv")
+    failures = project.table("not whole", "failures.csv")
     assert len(failures) == 1
     assert failures.loc[0, "reason"].startswith("FloatingPointError: training.learning_rate=1e+25")
     assert (project.folder / failures.loc[0, "log"]).exists()
-    assert not (project.folder / "results/sweeps/broken/summary.csv").exists()
+    assert not (project.folder / "results/sweeps/not whole/summary.csv").exists()
     assert "failed, and 1 run with it: FloatingPointError" in failed.stderr
-    assert "sweep broken: runs 1 made, 0 reused, 1 failed" in failed.stderr
-    planned, text = project.plan("broken")
+    assert "sweep not whole: runs 1 made, 0 reused, 1 failed" in failed.stderr
+    planned, text = project.plan("not whole")
     assert "failed before          1   run again" in text
     assert "FloatingPointError: training.learning_rate=1e+25" in text
     assert {rule: planned[rule] for rule in ("target", "run", "summary")} == {"target": 1, "run": 1, "summary": 1}

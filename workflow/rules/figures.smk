@@ -28,4 +28,4 @@ rule figures:
         folder=subpath(output.page, parent=True),
         captions=CAPTIONS,
     shell:
-        "python -m llc.figures {params.folder:q} {params.captions:q} > {log} 2>&1"
+        "python -m llc.figures {params.folder:q} {params.captions:q} > {log:q} 2>&1"

@@ -15,7 +15,7 @@ rule jobs:
         conf=CONF,
         plans=CACHE / "plans",
     shell:
-        "python -m llc.sweep {wildcards.sweep} {params.conf} {output} {params.plans} > {log} 2>&1"
+        "python -m llc.sweep {wildcards.sweep:q} {params.conf:q} {output:q} {params.plans:q} > {log:q} 2>&1"
 
 
 rule part:
@@ -42,4 +42,4 @@ rule summary:
     params:
         folder=subpath(output.summary, parent=True),
     shell:
-        "python -m llc.summary {params.folder} 2>&1 | tee {log} >&2"
+        "python -m llc.summary {params.folder:q} 2>&1 | tee {log:q} >&2"
