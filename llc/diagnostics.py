@@ -54,7 +54,7 @@ def _drift(draws: Float[np.ndarray, "chains draws"]) -> float | None:
     return _finite((second.mean() - first.mean()) / error) if error > 0 else None
 
 
-def faults(found: Diagnosis) -> list[str]:
+def faults(found: Diagnosis, drift_max: float = DRIFT_MAX) -> list[str]:
     """Return what speaks against convergence, each as a text for a person; empty: nothing does."""
     if found.rhat is None or found.mcse is None or found.ess is None or found.ess_tail is None:
         return ["a chain did not move, or there are too few draws"]
@@ -63,8 +63,8 @@ def faults(found: Diagnosis) -> list[str]:
         texts.append(f"R-hat {found.rhat:.3f} > {RHAT_MAX}")
     if min(found.ess, found.ess_tail) < ESS_MIN:
         texts.append(f"ESS {min(found.ess, found.ess_tail):.0f} < {ESS_MIN:.0f}")
-    if found.drift is not None and abs(found.drift) > DRIFT_MAX:
-        texts.append(f"the halves differ by {abs(found.drift):.1f} > {DRIFT_MAX:.0f} standard errors")
+    if found.drift is not None and abs(found.drift) > drift_max:
+        texts.append(f"the halves differ by {abs(found.drift):.1f} > {drift_max:.0f} standard errors")
     return texts
 
 

@@ -5,6 +5,7 @@
 RHAT_MAX = 1.01
 ESS_MIN = 400.0
 DRIFT_MAX = 3.0  # difference of the means of the two halves, in its standard errors
+DRIFT_SETTLED = 2.0  # the same for sampling by rule to end: a descent as slow as the trace is long stays below 3
 DIVERGENT_MAX = 0.01  # share of draws; on w1²w2² 5 % of them made `ok` estimates 13 % low
 BIAS_MAX = 0.02  # share of λ̂ that the step size and the batches are predicted to add
 CORRECTED_MAX = 0.1  # the same where it is subtracted: what is left is of second order

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 import numpy as np
 from jaxtyping import Float
 
-from llc.samplers import rounds
-
 FORMAT = "{desc:<6}{percentage:4.0f} % {bar} {elapsed}{postfix}"
 
 
@@ -25,6 +23,8 @@ def bar(sampler: str) -> Iterator[None]:
         yield
         return
     from tqdm import tqdm
+
+    from llc.samplers import rounds  # seconds, which a target has no use for
 
     with tqdm(total=1.0, desc=sampler, bar_format=FORMAT, file=sys.stderr, dynamic_ncols=True) as shown:
         total, count = 0.0, 0

@@ -11,7 +11,7 @@ from test_samplers import ISOTROPIC, OFF_MINIMUM, STRETCHED, TIGHT, Quadratic
 
 from llc import samplers, seeds
 from llc.config import SamplerConfig
-from llc.diagnostics import diagnose, settled
+from llc.diagnostics import diagnose, faults, settled
 from llc.limits import MCSE_TARGET, RHAT_MAX
 from llc.samplers import rounds
 from llc.samplers.rounds import ROUND, Clock, collect
@@ -67,6 +67,17 @@ def test_a_chain_that_drifts_goes_on_and_its_drift_is_dropped() -> None:
     assert trace.ended == "converged"
     assert trace.dropped >= 380
     assert trace.loss.mean() == pytest.approx(1.0, abs=0.005)
+
+
+@pytest.mark.parametrize(("fall", "ends"), [(0.0, True), (2.5, False)])
+def test_a_slow_descent_that_a_verdict_lets_pass_does_not_end_it(fall: float, ends: bool) -> None:
+    rng, n = np.random.default_rng(0), 400
+    noise = rng.normal(scale=10.0, size=(4, n))
+    noise -= noise.mean()
+    error = 10.0 * np.sqrt(2 / (4 * n / 2))  # of the difference of the halves
+    llc = 100.0 + noise - np.linspace(-1.0, 1.0, n) * fall * error
+    assert faults(diagnose(llc)) == []
+    assert rounds._converged(llc) is ends
 
 
 def test_draws_that_are_asked_for_are_given_as_they_are() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
 from llc.diagnostics import diagnose, faults, settled
-from llc.limits import DIVERGENT_MAX, MCSE_TARGET
+from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
 from llc.posterior import Posterior
 from llc.samplers.trace import Trace
 
@@ -182,4 +182,4 @@ def carefully(run: Callable[..., tuple[State, Trace]], target_accept: float, dra
 
 def _converged(llc: Float[np.ndarray, "chains draws"]) -> bool:
     found = diagnose(llc[:, settled(llc) :])
-    return not faults(found) and found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
+    return not faults(found, DRIFT_SETTLED) and found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
