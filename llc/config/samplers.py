@@ -115,7 +115,9 @@ class GibbsConfig:
 class SamplerConfig:
     """Which samplers run, and their settings; the settings of the others count for nothing."""
 
-    names: list[str] = field(default_factory=lambda: ["sgld", "nuts"])
+    names: list[str] = field(
+        default_factory=lambda: ["sgld", "nuts"]
+    )  # sgld, hmc, nuts, mclmc, gibbs: which, each once
     sgld: SgldConfig = field(default_factory=SgldConfig)
     hmc: HmcConfig = field(default_factory=HmcConfig)
     nuts: NutsConfig = field(default_factory=NutsConfig)
