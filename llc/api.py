@@ -17,8 +17,9 @@ from llc import trees
 from llc.config import ConfigError, PosteriorConfig, SamplerConfig, nearest, require, require_choice
 from llc.config.job import PRECISIONS
 from llc.polish import deficit
-from llc.posterior import Data, Loss, Scalar, refuse_a_sum, take, tempered
+from llc.posterior import refuse_a_sum, tempered
 from llc.restrict import moving
+from llc.rows import Data, Loss, Scalar, mean_loss, take
 from llc.sampling import Sampled, sample
 from llc.trees import Tree
 
@@ -160,4 +161,4 @@ def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[fl
 
 @partial(jax.jit, static_argnames="loss_fn")  # of equal losses one program
 def _loss_and_gradient(w: Float[Array, " dim"], data: Data, *, loss_fn: Loss) -> tuple[Scalar, Float[Array, " dim"]]:
-    return jax.value_and_grad(loss_fn)(w, data)
+    return jax.value_and_grad(partial(mean_loss, loss_fn))(w, data)

@@ -15,7 +15,8 @@ from llc import own, seeds
 from llc.config import Job, require
 from llc.data import Dataset
 from llc.models import Model
-from llc.posterior import Batch, Loss, Params, batch, negative_log_likelihood, refuse_a_sum, take
+from llc.posterior import Batch, batch, negative_log_likelihood, refuse_a_sum
+from llc.rows import Loss, Params, take
 
 Apply = Callable[[Params, Shaped[Array, "n ..."]], Float[Array, "n ..."]]
 

@@ -84,10 +84,10 @@ def _mlp(config: MlpModel) -> Model:
     activation = ACTIVATIONS[config.activation]
 
     def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
-        *hidden_layers, last = _layers(w, widths, bias=True)
-        for layer in hidden_layers:
-            x = activation(x @ layer[:-1] + layer[-1])
-        return x @ last[:-1] + last[-1]
+        *hidden_layers, (kernel, bias) = _layers(w, widths)
+        for k, b in hidden_layers:
+            x = activation(x @ k + b)
+        return x @ kernel + bias
 
     def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
         """Kernels N(0, 1/fan_in), biases 0 (LeCun et al. 1998)."""
@@ -111,8 +111,8 @@ def _dln(config: DlnModel) -> Model:
     widths = tuple(config.widths)
 
     def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
-        for layer in _layers(w, widths, bias=False):
-            x = x @ layer
+        for kernel, _ in _layers(w, widths, bias=False):
+            x = x @ kernel
         return x
 
     def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
@@ -158,11 +158,17 @@ def _crossing(config: CrossingModel) -> Model:
     return Model((1, 1), 2, init, apply, lambda rng: np.zeros(2), linear=True, layout=layout(config))
 
 
-def _layers(w: Float[Array, " dim"], widths: Sequence[int], *, bias: bool) -> list[Float[Array, "rows d_out"]]:
-    """Cut the flat vector into layers, first one first: d_in rows of weights, then one of biases."""
+def _layers(
+    w: Float[Array, " dim"], widths: Sequence[int], *, bias: bool = True
+) -> list[tuple[Float[Array, "_ _"], Float[Array, " _"]]]:
+    """Cut the flat vector into kernels and biases, first layer first; a bias is empty where there are none.
+
+    Each is cut from w itself. From a layer with its bias as one more row the gradient came back as sums of
+    padded arrays, which made a step of SGLD half as long again.
+    """
     layers, start = [], 0
     for d_in, d_out in pairwise(widths):
-        size = (d_in + bias) * d_out
-        layers.append(w[start : start + size].reshape(d_in + bias, d_out))
-        start += size
+        middle, end = start + d_in * d_out, start + (d_in + bias) * d_out
+        layers.append((w[start:middle].reshape(d_in, d_out), w[middle:end]))
+        start = end
     return layers

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Int
 
-from llc.posterior import Data, Loss, Number, Params, Posterior, Scalar
+from llc.posterior import Posterior
+from llc.rows import Data, Loss, Number, Params, Scalar
 
 MEMORY = 20  # pairs of steps and gradients that L-BFGS remembers
 LEFT = 1e-3  # nats that may be left to gain

@@ -19,12 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
 from llc.config import PosteriorConfig
-
-Params = Float[Array, " dim"]
-Scalar = Float[Array, ""]
-Number = Scalar | float  # a Python number outside a compiled function, traced inside it
-Data = Any  # a pytree of arrays with a leading axis of n rows; a scalar in it is of all rows
-Loss = Callable[[Params, Data], Scalar]  # the mean over rows
+from llc.rows import Data, Loss, Params, Scalar, mean_loss, n_rows, take
 
 DOUBLED = (1.98, 2.02)  # a sum over rows when each is there twice, over what it was
 
@@ -46,16 +41,6 @@ def batch(
     """Return rows as JAX arrays of the given precision; integers stay integers."""
     x, y = (a if a.dtype.kind == "i" else a.astype(precision) for a in (x, y))
     return Batch(jnp.asarray(x), jnp.asarray(y), jnp.asarray(sigma, precision))
-
-
-def n_rows(data: Data) -> int:
-    """Return n, the length of the leading axis."""
-    return next(len(leaf) for leaf in jax.tree.leaves(data) if jnp.ndim(leaf))
-
-
-def take(data: Data, index: Int[Array, " batch"]) -> Data:
-    """Return the given rows."""
-    return jax.tree.map(lambda leaf: leaf[index] if jnp.ndim(leaf) else leaf, data)
 
 
 def negative_log_likelihood(
@@ -158,7 +143,7 @@ class Posterior:
 
     def _loss_on(self, data: Data, w: Params) -> Scalar:
         whole = w if self.whole_star is None else self.whole_star.at[self.moving].set(w)
-        return self.loss_fn(whole, data)
+        return mean_loss(self.loss_fn, whole, data)
 
     def _localisation(self, w: Params) -> Scalar:
         return 0.5 * self.gamma * jnp.sum((w - self.w_star) ** 2)

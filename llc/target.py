@@ -20,8 +20,9 @@ from llc.config import Job, OwnData, OwnModel, require
 from llc.data import Dataset
 from llc.ids import target_id
 from llc.models import Model
-from llc.posterior import Loss, batch
+from llc.posterior import batch
 from llc.records import BadTarget
+from llc.rows import Loss, mean_loss
 from llc.training import train
 
 
@@ -169,5 +170,7 @@ def full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[floa
     data = problem.data
     with jax.enable_x64(True):
         rows = batch(data.x, data.y, data.sigma, "float64")
-        loss, gradient = jax.jit(jax.value_and_grad(problem.loss_fn))(jnp.asarray(w_star, jnp.float64), rows)
+        loss, gradient = jax.jit(jax.value_and_grad(partial(mean_loss, problem.loss_fn)))(
+            jnp.asarray(w_star, jnp.float64), rows
+        )
         return float(loss), float(jnp.linalg.norm(gradient))

@@ -16,7 +16,8 @@ from llc.config import Job, TrainingConfig
 from llc.data import Dataset
 from llc.models import Model
 from llc.polish import polish, tolerance
-from llc.posterior import Batch, Loss, Number, Params, Scalar, batch, take
+from llc.posterior import Batch, batch
+from llc.rows import Loss, Number, Params, Scalar, mean_loss, take
 
 CHECK_EVERY = 50  # steps between looks at the gradient of the full loss
 
@@ -68,7 +69,7 @@ def train(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Trained:
     # n L_n(w) + ½‖w − w_t‖²: a pull of the strength that γ = 1 has at β = 1.
     n = float(len(data.x))
     grad_tol = tolerance(n, 1 / n)
-    end = polish(at.w, rows, 1 / n, grad_tol, config.polish_steps, loss_fn=loss_fn)
+    end = polish(at.w, rows, 1 / n, grad_tol, config.polish_steps, loss_fn=partial(mean_loss, loss_fn))
     stopped = "polished" if end.grad_norm <= grad_tol else "step_limit" if end.falling else "rounding"
     return Trained(np.asarray(end.w), steps, int(end.steps), stopped, checkpoints)
 
@@ -109,7 +110,7 @@ def _descend(
     whether to go on. Where the looks fall does not depend on ``until``. Learning rate, tolerance and
     ``until`` are traced: a sweep over them compiles once.
     """
-    descent, gradient = _optimizer(optimizer, hyper, n_steps), jax.grad(loss_fn)
+    descent, gradient = _optimizer(optimizer, hyper, n_steps), jax.grad(partial(mean_loss, loss_fn))
 
     def step(carry: Any, index: Array) -> Any:
         w, state, done, end = carry

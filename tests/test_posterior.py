@@ -12,15 +12,8 @@ from scipy import stats
 
 from llc.config import DlnModel, PosteriorConfig
 from llc.models import build
-from llc.posterior import (
-    Posterior,
-    batch,
-    inverse_temperature,
-    negative_log_likelihood,
-    sufficient_rows,
-    take,
-    tempered,
-)
+from llc.posterior import Posterior, batch, inverse_temperature, negative_log_likelihood, sufficient_rows, tempered
+from llc.rows import take
 
 RNG = np.random.default_rng(0)
 

@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Array, Key
 from numpyro.infer.hmc import hmc as numpyro_hmc
 
-from llc.posterior import Number, Posterior
+from llc.posterior import Posterior
+from llc.rows import Number
 from llc.samplers.rounds import Clock, carefully, collect
 from llc.samplers.trace import Trace
 

@@ -13,7 +13,8 @@ from blackjax.mcmc import adjusted_mclmc
 from jaxtyping import Array, Float, Int, Key
 from numpyro.infer.hmc_util import IntegratorState, warmup_adapter
 
-from llc.posterior import Number, Posterior
+from llc.posterior import Posterior
+from llc.rows import Number
 from llc.samplers.hmc import longest
 from llc.samplers.rounds import Clock, carefully, collect
 from llc.samplers.trace import Trace

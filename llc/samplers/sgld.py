@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from llc.posterior import Params, Posterior, Scalar, n_rows
+from llc.posterior import Posterior
+from llc.rows import Params, Scalar, n_rows
 from llc.samplers import preconditioner as diagonal
 from llc.samplers import steps
 from llc.samplers.rounds import ROUND, Clock, collect

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Key
 
-from llc.posterior import Params, Posterior, Scalar
+from llc.posterior import Posterior
+from llc.rows import Params, Scalar
 
 STEP_TIMES_CURVATURE = 1.0  # ε q of the steepest direction; the scheme is stable below 4
 HEAT_MAX = 0.01  # share of λ̂ that minibatch noise may add; it is then subtracted

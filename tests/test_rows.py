@@ -1,0 +1,54 @@
+"""Rows: the mean of a loss over many of them is the same block by block, and so are its derivatives."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from llc.rows import BLOCK, mean_loss
+
+W = jnp.array([0.3, -0.2, 0.5])
+
+
+def loss_fn(w: Any, rows: Any) -> Any:
+    return jnp.mean((jnp.tanh(rows["x"] @ w) - rows["y"]) ** 2) / rows["scale"]
+
+
+def rows(n: int) -> Any:
+    rng = np.random.default_rng(n)
+    return {
+        "x": jnp.asarray(rng.normal(size=(n, 3)), "float32"),
+        "y": jnp.asarray(rng.normal(size=n), "float32"),
+        "scale": jnp.asarray(2.0),
+    }
+
+
+@pytest.mark.parametrize("n", [10, 2 * BLOCK - 1, 2 * BLOCK, 2 * BLOCK + 1, 5 * BLOCK - 1])
+def test_a_mean_block_by_block_is_that_of_all_rows_and_so_are_its_derivatives(n: int) -> None:
+    data = rows(n)
+    v = jnp.array([1.0, 2.0, -1.0])
+
+    def product(loss: Any) -> Any:
+        return jax.jvp(jax.grad(lambda w: loss(w, data)), (W,), (v,))[1]
+
+    def blocked(w: Any, data: Any) -> Any:
+        return mean_loss(loss_fn, w, data)
+
+    np.testing.assert_allclose(blocked(W, data), loss_fn(W, data), rtol=1e-5)
+    np.testing.assert_allclose(jax.grad(blocked)(W, data), jax.grad(loss_fn)(W, data), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(product(blocked), product(loss_fn), rtol=1e-4, atol=1e-6)
+    chains = jnp.stack([W, 2 * W])
+    np.testing.assert_allclose(
+        jax.vmap(jax.grad(blocked), (0, None))(chains, data),
+        jax.vmap(jax.grad(loss_fn), (0, None))(chains, data), rtol=1e-4, atol=1e-6,
+    )  # fmt: skip
+
+
+def test_memory_of_a_gradient_does_not_grow_with_the_rows() -> None:
+    def temporary(n: int) -> int:
+        gradient = jax.jit(jax.grad(lambda w, data: mean_loss(loss_fn, w, data)))
+        return gradient.lower(W, rows(n)).compile().memory_analysis().temp_size_in_bytes  # type: ignore[no-any-return]
+
+    assert temporary(100 * BLOCK) < 2 * temporary(3 * BLOCK)
