@@ -42,11 +42,8 @@ def main() -> None:
     sys.path.insert(0, str(PEERS))
     from workloads import WORKLOADS
 
-    print(
-        "| chain-steps per CPU-second | "
-        + " | ".join(name for name, *_ in PROGRAMS)
-        + " | llc / JAX | llc / devinterp |"
-    )
+    head = ["chain-steps per CPU-second", *(name for name, *_ in PROGRAMS), "llc / JAX", "llc / devinterp"]
+    print(f"| {' | '.join(head)} |")
     print("|" + "---|" * len(head))
     for workload in WORKLOADS:
         found: dict[str, list[float]] = {name: [] for name, *_ in PROGRAMS}

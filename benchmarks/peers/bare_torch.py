@@ -38,7 +38,7 @@ def run(draws: int) -> None:
                     w.add_(nbeta(work) * g + GAMMA * (w - star), alpha=-0.5 * work.step_size)
                     w.add_(torch.randn_like(w), alpha=math.sqrt(work.step_size))
             if step % THIN == THIN - 1:
-                recorded.append(float(value))
+                recorded.append(value.item())
 
 
 report(run)
