@@ -9,8 +9,18 @@ DEFAULT_SWEEP = "digits"  # conf/sweep/digits.yaml; sweep=a,b for several
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/target.smk"
-include: "workflow/rules/run.smk"
+
+
+if any(job.batch > 1 for job in JOBS.values()):
+
+    include: "workflow/rules/batch.smk"
+
+else:
+
+    include: "workflow/rules/target.smk"
+    include: "workflow/rules/run.smk"
+
+
 include: "workflow/rules/summary.smk"
 include: "workflow/rules/figures.smk"
 
@@ -59,5 +69,6 @@ onsuccess:
 onerror:
     for name in PLANS:
         folder = f"results/sweeps/{name}"
-        shell("python -m llc.summary --failures {folder:q} >&2")
+        if Path(folder, "jobs.csv").exists():  # else it was not asked for: --until run
+            shell("python -m llc.summary --failures {folder:q} >&2")
     show_summaries()

@@ -92,7 +92,7 @@ def begin(folder: Path, job: Job) -> None:
 def write_config(folder: Path, job: Job) -> None:
     """Write ``config.yaml``: every value resolved, ready to be run again."""
     values = asdict(job)
-    for key in ("stage", "target", "expect_id"):  # of this invocation, not of the job
+    for key in ("batch", "stage", "target", "expect_id"):  # of this invocation, not of the job
         del values[key]
     write_text(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 

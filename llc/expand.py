@@ -135,6 +135,7 @@ class _Composer:
             seed=job.seed,
             samplers=sorted(job.sampler.names),
             threads=job.threads,
+            batch=job.batch,
             files=files_of(job),
         )
 

@@ -23,7 +23,14 @@ from llc.sweep import SweepJob
 
 STAGES = ("run", "target")  # the rules that are told of here
 CHATTER = ("job_info", "job_finished", "job_started", "progress", "resources_info")
-SELECTING = "Select jobs to execute"  # has no event
+NO_EVENT = (
+    "Select jobs to execute",
+    # Of batches: what they made is there when it is asked for, and no older one is put back where there was none.
+    "Touching output file",
+    "Removing temporary output",
+    "Warning: the following output files of rule",
+    "Cannot restore",
+)
 LONGEST = 70  # letters of a job's values
 
 
@@ -40,7 +47,7 @@ class Quiet(logging.Filter):
         event = getattr(record, "event", None)
         if event == "job_error":
             return getattr(record, "rule_name", None) not in STAGES
-        return event not in CHATTER and not record.getMessage().startswith(SELECTING)
+        return event not in CHATTER and not record.getMessage().startswith(NO_EVENT)
 
 
 class Watch(logging.Handler):

@@ -35,7 +35,18 @@ class SweepJob:
     seed: int
     samplers: list[str]  # sorted
     threads: int
+    batch: int  # jobs that share a process, at most
     files: list[str]  # outside conf/, on which its id depends: data, weights, a user's modules
+
+    def command(self, stage: str, results: Path) -> list[str]:
+        """Return what to give train.py for the ``target`` or the ``run`` of the job."""
+        target, run = results / "targets" / self.target_id, results / "runs" / self.run_id
+        where = (
+            [f"target={target}", f"hydra.run.dir={run}"]
+            if stage == "run"
+            else ["stage=target", f"hydra.run.dir={target}"]
+        )
+        return [*self.overrides, f"expect_id={self.run_id}", *where]
 
     def row(self) -> dict[str, Any]:
         """Return the job's row of ``jobs.csv``."""

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "train.py", "workflow", "profiles", "conf", "llc", "envs")
 BIN = Path(sys.executable).parent
 
-RULES = ("target", "run", "jobs", "part", "summary", "figures")
+RULES = ("batch", "target", "run", "jobs", "part", "summary", "figures")
 
 TINY = """\
 # @package _global_

@@ -325,6 +325,7 @@ NOT_CHANGED = {
     "training.path",
     "training.sha256",
     "threads",
+    "batch",
     "stage",
     "target",
     "expect_id",

@@ -26,6 +26,7 @@ def sweep_job(number: int, seed: int = 0, samplers: tuple[str, ...] = ("nuts",),
         seed=seed,
         samplers=list(samplers),
         threads=1,
+        batch=1,
         files=[],
     )
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+from dataclasses import replace
+
 from llc import locks, plan, progress, sweep
 from llc.config import ConfigError, nearest
 from llc.stamps import stamp
@@ -21,18 +23,29 @@ CACHE = Path(".cache")
 STALE = CACHE / "stale"
 RESULTS = Path("results")
 CAPTIONS = Path(os.path.relpath(ROOT / "workflow" / "report"))
-SETTINGS = {"sweep": None, "code": ("check", "keep"), "partial": ("false", "true")}
+SETTINGS = {
+    "sweep": None,
+    "batch": None,
+    "code": ("check", "keep"),
+    "partial": ("false", "true"),
+}
 
 for _key, _value in config.items():
     if _key not in SETTINGS:
         raise WorkflowError(
-            f"--config {_key}: the only keys are sweep=NAME, code=keep, partial=true{nearest(_key, SETTINGS)}; "
+            f"--config {_key}: the only keys are sweep=NAME, batch=N, code=keep, partial=true{nearest(_key, SETTINGS)}; "
             "a job's own settings belong in conf/sweep/NAME.yaml"
         )
     if SETTINGS[_key] and str(_value).lower() not in SETTINGS[_key]:
         raise WorkflowError(
             f"--config {_key}={_value}: must be {' or '.join(SETTINGS[_key])}"
         )
+
+BATCH = str(config.get("batch", ""))
+if BATCH and not (BATCH.isdecimal() and int(BATCH)):
+    raise WorkflowError(
+        f"--config batch={BATCH}: must be how many jobs may share a process, at least 1"
+    )
 
 KEEP_CODE = str(config.get("code")).lower() == "keep"
 PARTIAL = str(config.get("partial")).lower() == "true"
@@ -49,6 +62,8 @@ try:
     PLANS = {}
     for _name in str(config.get("sweep", DEFAULT_SWEEP)).split(","):
         _jobs = sweep.load(_name, CONF, Path.cwd(), CACHE / "plans")
+        if BATCH:
+            _jobs = [replace(job, batch=int(BATCH)) for job in _jobs]
         PLANS[_name] = plan.make(_name, _jobs, RESULTS, KEEP_CODE)
 except ConfigError as error:
     raise WorkflowError(str(error))
@@ -102,6 +117,7 @@ TARGET_STATES = {
 
 wildcard_constraints:
     sweep="[^/]+",
+    batch="[0-9]+-(run|target)s-[0-9]+",
     run_id="[0-9a-f]{12}",
     target_id="[0-9a-f]{12}",
 
@@ -142,18 +158,11 @@ def input_of_jobs(wildcards):
 # otherwise is the same run, and its id says all that matters. One text each, as Snakemake takes
 # its time to quote a list.
 def arguments_of_run(wildcards, output):
-    job = JOBS[wildcards.run_id]
-    target = f"target=results/targets/{job.target_id}"
-    where = f"hydra.run.dir=results/runs/{job.run_id}"
-    return shlex.join([*job.overrides, f"expect_id={job.run_id}", target, where])
+    return shlex.join(JOBS[wildcards.run_id].command("run", RESULTS))
 
 
 def arguments_of_target(wildcards, output):
-    job = TARGETS[wildcards.target_id]
-    where = f"hydra.run.dir=results/targets/{job.target_id}"
-    return shlex.join(
-        [*job.overrides, f"expect_id={job.run_id}", "stage=target", where]
-    )
+    return shlex.join(TARGETS[wildcards.target_id].command("target", RESULTS))
 
 
 def threads_of_run(wildcards):

@@ -1,0 +1,93 @@
+"""Works through a batch: each job as ``train.py`` alone would, with its own log. Without JAX.
+
+A worker imports JAX once and does one job after the other. This process only looks after it: when
+a job takes its worker down with it, as a lack of memory does, the rest go on in a new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Members = list[dict[str, Any]]
+
+
+def main() -> None:
+    """Do all jobs of a batch, whatever becomes of them: ``python -m llc.batch TRAIN FILE THREADS``."""
+    train, file, threads = sys.argv[1:]
+    members: Members = json.loads(Path(file).read_text(encoding="utf-8"))["members"]
+    for member in members:
+        member["arguments"].append(f"threads={threads}")
+    while members:
+        ended = _in_a_worker(train, members)
+        # One that ends a worker in which others had been before it gets a worker of its own.
+        members = members[max(ended, 1) :]
+
+
+def _in_a_worker(train: str, members: Members) -> int:
+    """Return how many of the jobs a new worker has done before it ended."""
+    command = [sys.executable, "-m", "llc.batch", "--worker", train]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        with worker.stdin:
+            json.dump(members, worker.stdin)
+        return sum(1 for _ in worker.stdout)  # a line for each job
+
+
+def _work(train: str) -> None:
+    members: Members = json.load(sys.stdin)
+    with os.fdopen(os.dup(1), "w") as report:
+        for member in members:
+            # Without its target a job has not started, as when it is on its own.
+            if all(Path(file).exists() for file in member["needs"]):
+                with _logged(Path(member["folder"])):
+                    _run(train, member["arguments"])
+            print(file=report, flush=True)  # fails if nobody looks after this worker any more
+
+
+@contextmanager
+def _logged(folder: Path) -> Iterator[None]:
+    """Send all that is written, by whatever library, to the log of a job."""
+    folder.mkdir(parents=True, exist_ok=True)
+    saved = os.dup(1), os.dup(2)
+    with (folder / "snakemake.log").open("wb") as log:
+        for fd in (1, 2):
+            os.dup2(log.fileno(), fd)
+    try:
+        yield
+    finally:
+        for stream, fd, before in zip((sys.stdout, sys.stderr), (1, 2), saved, strict=True):
+            stream.flush()
+            os.dup2(before, fd)
+            os.close(before)
+
+
+def _run(train: str, arguments: list[str]) -> None:
+    """Run ``train.py`` as if it were all that this process is for."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    sys.argv = [train, *arguments]
+    try:
+        runpy.run_path(train, run_name="__main__")
+    except SystemExit as end:  # Hydra has printed why
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except Exception:
+        traceback.print_exc()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--worker":
+        _work(sys.argv[2])
+    else:
+        main()

@@ -1,0 +1,91 @@
+"""Jobs that share a process: each fails, and is logged, as if it were alone; and the numbers are the same."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from killing import tables
+from projects import Project
+
+TRAIN = """\
+import os, signal, sys
+print(os.getpid(), *sys.argv[1:], flush=True)
+{
+    "well": lambda: None,
+    "raise": lambda: 1 / 0,
+    "exit": lambda: sys.exit("train.py: wrong"),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "below": lambda: os.system("echo from below"),
+}[sys.argv[1]]()
+print("end")
+"""
+
+
+def run(folder: Path, *whats: str, needs: tuple[str, ...] = ()) -> list[list[str]]:
+    """Return the lines of the log of each job of a batch."""
+    (folder / "train.py").write_text(TRAIN)
+    members: list[dict[str, Any]] = [
+        {"folder": str(folder / f"{i}"), "needs": list(needs) if what == "well" else [], "arguments": [what]}
+        for i, what in enumerate(whats)
+    ]
+    (folder / "batch.json").write_text(json.dumps({"members": members}))
+    command = [sys.executable, "-m", "llc.batch", "train.py", "batch.json", "1"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    logs = [folder / f"{i}/snakemake.log" for i in range(len(whats))]
+    return [log.read_text().splitlines() if log.exists() else [] for log in logs]
+
+
+def test_jobs_of_a_batch_share_a_process_and_have_their_own_logs(tmp_path: Path) -> None:
+    first, second, third = run(tmp_path, "well", "below", "well")
+    pid = first[0].split()[0]
+    assert first == [f"{pid} well threads=1", "end"]
+    assert second == [f"{pid} below threads=1", "from below", "end"]
+    assert third == first
+
+
+def test_a_job_that_fails_leaves_its_log_and_the_next_goes_on_in_the_same_process(tmp_path: Path) -> None:
+    raised, exited, well = run(tmp_path, "raise", "exit", "well")
+    assert raised[-1] == "ZeroDivisionError: division by zero"
+    assert exited[-1] == "train.py: wrong"
+    assert len({log[0].split()[0] for log in (raised, exited, well)}) == 1
+    assert well[-1] == "end"
+
+
+def test_a_job_that_takes_its_process_down_gets_one_of_its_own_and_the_others_go_on(tmp_path: Path) -> None:
+    logs = run(tmp_path, "well", "kill", "well", "well")
+    first, killed, third, fourth = (log[0].split()[0] for log in logs)
+    assert [log[-1] == "end" for log in logs] == [True, False, True, True]
+    assert len({first, killed, third}) == 3
+    assert third == fourth
+
+
+def test_a_job_whose_target_is_not_there_does_not_start(tmp_path: Path) -> None:
+    assert run(tmp_path, "well", "exit", needs=(str(tmp_path / "gone.json"),))[0] == []
+    assert run(tmp_path, "well", needs=(str(tmp_path / "train.py"),))[0][-1] == "end"
+
+
+def test_a_sweep_in_batches_gives_the_same_numbers_and_fails_job_by_job(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.sweep("good", precision="float32,float64")
+    project.sweep("all", precision="float32,float64", training__learning_rate="1e-2,1e20")
+    after = {"jobs": 1, "summary": 1, "figures": 1}
+    assert project.planned("all", "batch=3") == {"batch": 4, "target": 4, "run": 4, **after}
+    done = project.snakemake("all", "batch=3", arguments=["--until", "run"])
+    assert done.returncode == 1
+    assert "runs 3 made, 0 reused, 1 failed" in done.stderr
+    assert "training.learning_rate=1e+20: training left the finite numbers" in done.stderr
+    for name in ("config.yaml", "metrics_summary.csv", "traces.nc", "run_info.json", "train.log", ".hydra/config.yaml"):
+        assert len(list(project.folder.glob(f"results/runs/*/{name}"))) == 3
+    assert project.planned("all", "batch=3") == {"batch": 2, "target": 1, "run": 1, **after}
+    assert project.planned("good", "batch=3") == after
+    assert project.snakemake("good", "batch=3", arguments=["--until", "summary"]).returncode == 0
+    together = tables(project, "good")
+    project.reset()
+    assert project.snakemake("good", arguments=["--until", "summary"]).returncode == 0
+    alone = tables(project, "good")
+    assert together[0] == alone[0]
+    pd.testing.assert_frame_equal(together[1], alone[1], check_exact=True)

@@ -1,0 +1,71 @@
+"""Many small jobs: batches of them share a process, and a run or a target is what its batch has made."""
+
+from llc import batches
+
+BATCHES = CACHE / "batches"
+OF_TARGET, OF_RUN = {}, {}
+
+if workflow.is_main_process:  # a cluster's job is given its batch by name
+    if _only:
+        batches.clear(BATCHES)
+    OF_TARGET = batches.make(BATCHES, "target", TARGETS, TARGET_STATES, RESULTS)
+    OF_RUN = batches.make(BATCHES, "run", JOBS, RUN_STATES, RESULTS, OF_TARGET)
+
+
+def input_of_batched_target(wildcards):
+    batch = OF_TARGET.get(wildcards.target_id)
+    return [*input_of_target(wildcards), *([batch] if batch else [])]
+
+
+def input_of_batched_run(wildcards):
+    batch = OF_RUN.get(wildcards.run_id)
+    return [*input_of_run(wildcards), *([batch] if batch else [])]
+
+
+def targets_of_batch(wildcards):
+    return batches.read(f"{BATCHES}/{wildcards.batch}")["after"]
+
+
+def threads_of_batch(wildcards):
+    return batches.read(f"{BATCHES}/{wildcards.batch}")["threads"]
+
+
+# A batch always ends well: what failed in it is seen by these, so that it fails alone.
+rule target:
+    input:
+        input_of_batched_target,
+    output:
+        update("results/targets/{target_id}/target.json"),
+    """Take a target from its batch."""
+    localrule: True
+    shell:
+        "test -e {output}"
+
+
+rule run:
+    input:
+        input_of_batched_run,
+    output:
+        update("results/runs/{run_id}/metrics_summary.csv"),
+    """Take a run from its batch."""
+    localrule: True
+    shell:
+        "test -e {output}"
+
+
+rule batch:
+    """Train, or sample, for many jobs in one process."""
+    input:
+        targets_of_batch,
+    output:
+        temp(touch(f"{BATCHES}/{{batch}}")),
+    log:
+        f"{BATCHES}/{{batch}}.log",
+    conda:
+        "../../envs/llc.yaml"
+    threads: threads_of_batch
+    params:
+        train=TRAIN,
+        jobs=f"{BATCHES}/{{batch}}.json",
+    shell:
+        "python -m llc.batch {params.train} {params.jobs} {threads} > {log} 2>&1"
