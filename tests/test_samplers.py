@@ -235,14 +235,17 @@ def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
     hyper, static, more = {
         "sgld": (
             (jnp.float32(1e-3),),
-            {"auto": True, "batch": 1, "preconditioner": "rmsprop"},
-            {"control": True, "thin": 1},
+            {},
+            {"auto": True, "batch": 1, "control": True, "preconditioner": "rmsprop", "thin": 1},
         ),
         "nuts": ((0.8, None), {"max_tree_depth": 5, "warmup": 1}, {}),
         "hmc": ((0.8, 1.6), {"max_tree_depth": None, "warmup": 1}, {}),
         "mclmc": ((0.8, 1.6), {"warmup": 20}, {}),
     }[name]
-    state = module._start(key, posterior, *(() if module is mclmc else hyper), chains=chains, **static)
+    if module is sgld:
+        state = sgld._start(key, posterior.w_star, *hyper, scaled=True, chains=chains)
+    else:
+        state = module._start(key, posterior, *(() if module is mclmc else hyper), chains=chains, **static)
 
     def peak(draws: int) -> int:
         lowered = module._advance.lower(key, posterior, state, *hyper, draws=draws, **static, **more)

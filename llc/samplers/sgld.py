@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from llc.samplers.trace import Trace
 GRADIENTS_PER_LOSS = 1 / 3  # a forward pass, of one forward and the two of going back
 EXPLODED = (5.0, 30.0)  # rise of U above U(w*), per parameter and beside: at equilibrium it is about ½ and 0
 SHRINK = 0.5  # of the step, when a chain has exploded and is set back
+FLAT = 1.0  # the step where no curvature is found, as at a degenerate w*, until the chain has moved
 
 
 def sgld(
@@ -105,25 +107,28 @@ def sgld(
     batch = None if batch_size >= posterior.n else batch_size
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
-    given = jnp.asarray(0.0 if auto else step_size, posterior.w_star.dtype)
-    static: dict[str, Any] = {"auto": auto, "batch": batch, "preconditioner": preconditioner}
-    start = clock.compile(_start, key_start, posterior, given, chains=chains, **static)
+    given = jnp.asarray(FLAT if auto else step_size, posterior.w_star.dtype)
+    start = clock.compile(_start, key_start, posterior.w_star, given, scaled=preconditioner != "none", chains=chains)
     _, trace = collect(
         key_draws,
         posterior,
-        start(key_start, posterior, given),
+        start(key_start, posterior.w_star, given),
         _advance,
         (jnp.asarray(momentum, posterior.w_star.dtype),),
         clock,
         tuning=-(-warmup // thin) + ROUND * (preconditioner != "none"),
         draws=draws,
         budget=budget,
-        start_work=steps.product_work(posterior, batch, steps.FIRST_PRODUCTS) if auto else 0.0,
-        thin=thin,
+        auto=auto,
+        batch=batch,
         control=control_variates and batch is not None,
-        **static,
+        preconditioner=preconditioner,
+        thin=thin,
     )
     return replace(trace, correct=auto, tuned={"step_size": trace.stats["step_size"][:, -1]})
+
+
+Rows = Int[Array, " batch"]
 
 
 class State(NamedTuple):
@@ -143,35 +148,15 @@ class State(NamedTuple):
     n: Scalar  # how many they are
 
 
-@partial(jax.jit, static_argnames=("auto", "batch", "preconditioner", "chains"))
-def _start(
-    key: Key[Array, ""],
-    posterior: Posterior,
-    step_size: Scalar,
-    *,
-    auto: bool,
-    batch: int | None,
-    preconditioner: str,
-    chains: int,
-) -> State:
-    zero = jnp.zeros((), posterior.w_star.dtype)
-    second = zero if preconditioner == "none" else jnp.zeros_like(posterior.w_star)
-
-    def chain(key: Key[Array, ""]) -> State:
-        key_noise, key_v, key_rows = jax.random.split(key, 3)
-        w = posterior.w_star
-        noise, v = (jax.random.normal(k, w.shape, w.dtype) for k in (key_noise, key_v))
-        chosen = step_size
-        if auto:
-            q, v = steps.curvature(key_rows, posterior, w, zero + 1, v, batch, steps.FIRST_PRODUCTS)
-            # A curvature that is not a number, or 0 as at a degenerate w*, is found as the chain moves.
-            v = jnp.where(jnp.isfinite(q), v, jax.random.normal(key_v, w.shape, w.dtype))
-            chosen = jnp.where(q > 0, steps.STEP_TIMES_CURVATURE / q, 1.0)
-        return State(
-            w, noise, v, chosen, posterior.loss(w), second + 1, second, jnp.asarray(0), heat=zero, llc=zero, n=zero
-        )
-
-    return jax.vmap(chain)(jax.random.split(key, chains))
+@partial(jax.jit, static_argnames=("scaled", "chains"))
+def _start(key: Key[Array, ""], w_star: Params, step_size: Scalar, *, scaled: bool, chains: int) -> State:
+    # Nothing of the posterior: what it says at w* is looked up in the first round, which compiles it anyway.
+    zero = jnp.zeros((chains,), w_star.dtype)
+    w = jnp.broadcast_to(w_star, (chains, w_star.size))
+    noise, v = jax.random.normal(key, (2, *w.shape), w.dtype)
+    second = jnp.zeros_like(w) if scaled else zero
+    rounds = jnp.zeros((chains,), int)
+    return State(w, noise, v, zero + step_size, zero, second + 1, second, rounds, heat=zero, llc=zero, n=zero)
 
 
 @partial(jax.jit, static_argnames=("auto", "batch", "control", "preconditioner", "draws", "thin"))
@@ -190,34 +175,35 @@ def _advance(
 ) -> tuple[State, dict[str, Float[Array, "chains draws"]]]:
     loss_star = posterior.loss(posterior.w_star)
     grad_star = posterior.gradient(posterior.w_star) if control else None
-    anew = jnp.asarray(False)  # in coordinates that are new
+    first = state.rounds[0] == 0
+    state = state._replace(loss=jnp.where(first, loss_star, state.loss))
+    anew = first  # in coordinates that are new
     if preconditioner != "none":
-        anew = state.rounds[0] == 1
-        state = _with_scale(state, diagonal.root(state.second), anew)
+        scaled = state.rounds[0] == 1
+        state = _with_scale(state, diagonal.root(state.second), scaled)
+        anew = first | scaled
     products = jnp.where(anew, steps.FIRST_PRODUCTS, steps.PRODUCTS)
     amplified = (1 + momentum) / (1 - momentum)  # what momentum makes of ε, for heat and slow directions
 
-    def gradient(w: Params, key: Key[Array, ""]) -> Params:
-        rows = None if batch is None else jax.random.randint(key, (batch,), 0, posterior.n)
+    def gradient(w: Params, rows: Rows | None) -> Params:
         found = posterior.gradient(w, rows)
         return found if grad_star is None else found - posterior.gradient(posterior.w_star, rows) + grad_star
 
-    def chain(key: Key[Array, ""], state: State) -> Any:
-        key_rows, key_draws = jax.random.split(key)
+    def chain(keys: Key[Array, "draws_and_1 thin_and_1"], state: State) -> Any:
         if auto:
-            q, v = steps.curvature(key_rows, posterior, state.w, state.scale, state.steepest, batch, products)
+            q, v = steps.curvature(keys[0, 0], posterior, state.w, state.scale, state.steepest, batch, products)
             # Where the curvature is not a number neither is the next look's, unless it starts anew.
-            known = jnp.isfinite(q)
-            v = jnp.where(known, v, jax.random.normal(key_rows, v.shape, v.dtype))
+            v = jnp.where(jnp.isfinite(q), v, state.noise)
             ceiling = jnp.where(anew, jnp.inf, state.step_size)
-            falling = jnp.where(known, jnp.minimum(ceiling, steps.STEP_TIMES_CURVATURE / q), state.step_size)
+            falling = jnp.minimum(ceiling, jnp.where(q > 0, steps.STEP_TIMES_CURVATURE / q, jnp.inf))
+            falling = jnp.where(jnp.isfinite(falling), falling, state.step_size)
             state = state._replace(steepest=v, step_size=falling)
 
-        def step(carry: Any, key: Key[Array, ""]) -> Any:
+        def step(carry: Any, of_step: tuple[Key[Array, ""], Rows | None]) -> Any:
             w, before, second, _, epsilon = carry
-            key_rows, key_noise = jax.random.split(key)
-            zeta = noise = jax.random.normal(key_noise, w.shape, w.dtype)
-            g = gradient(w, key_rows)
+            key, rows = of_step
+            zeta = noise = jax.random.normal(key, w.shape, w.dtype)
+            g = gradient(w, rows)
             second = diagonal.average(second, g, preconditioner, state.rounds == 0)
             g = state.scale * g
             if auto:
@@ -226,13 +212,15 @@ def _advance(
             w = w + state.scale * (jnp.sqrt(epsilon) * zeta - 0.5 * epsilon * g)
             return (w, noise, second, jnp.sum(g**2), epsilon), None
 
-        def draw(state: State, key: Key[Array, ""]) -> Any:
-            key_steps, *key_heat = jax.random.split(key, 4)
-            epsilon = state.step_size
-            if auto and batch is not None:
-                epsilon = steps.limited(epsilon, state.heat, state.llc, state.n)
+        def draw(state: State, keys: Key[Array, " thin_and_1"]) -> Any:
+            epsilon, rows = state.step_size, None
+            if batch is not None:
+                looks = steps.HEAT_BATCHES if auto else 0
+                rows = jax.random.randint(keys[thin], (thin + looks, batch), 0, posterior.n)
+                epsilon = steps.limited(epsilon, state.heat, state.llc, state.n) if auto else epsilon
             carry = (state.w, state.noise, state.second, jnp.zeros_like(epsilon), epsilon)
-            (w, noise, second, squared, _), _ = jax.lax.scan(step, carry, jax.random.split(key_steps, thin))
+            of_steps = (keys[:thin], None if rows is None else rows[:thin])
+            (w, noise, second, squared, _), _ = jax.lax.scan(step, carry, of_steps)
             loss = posterior.loss(w)
             exploded = jnp.asarray(False)
             if auto:
@@ -246,8 +234,8 @@ def _advance(
                 )
                 state = state._replace(step_size=state.step_size * jnp.where(exploded, SHRINK, 1.0))
                 squared = jnp.zeros_like(squared)
-                if batch is not None:
-                    squared = amplified * steps.heat(gradient, w, state.scale, key_heat, epsilon)
+                if rows is not None:
+                    squared = amplified * steps.heat(gradient, w, state.scale, rows[thin:], epsilon)
             state = state._replace(
                 w=w,
                 noise=noise,
@@ -266,10 +254,12 @@ def _advance(
                 **posterior.elsewhere(w),
             }
 
-        return jax.lax.scan(draw, state._replace(rounds=state.rounds + 1), jax.random.split(key_draws, draws))
+        return jax.lax.scan(draw, state._replace(rounds=state.rounds + 1), keys[1:])
 
-    chains = len(state.step_size)
-    state, stats = jax.vmap(chain)(jax.random.split(key, chains), state)
+    # All keys at once, and all rows of a draw: each place that draws takes a quarter of a second to compile, and
+    # one that draws in several dimensions takes seconds.
+    shape = (len(state.step_size), draws + 1, thin + 1)
+    state, stats = jax.vmap(chain)(jax.random.split(key, math.prod(shape)).reshape(shape), state)
     per_step = (2 if control else 1) * (1.0 if batch is None else batch / posterior.n)
     per_draw = per_step * (thin + (steps.HEAT_GRADIENTS if auto and batch is not None else 0))
     per_draw += GRADIENTS_PER_LOSS * n_rows(posterior.full) / posterior.n

@@ -17,7 +17,7 @@ HEAT_MAX = 0.01  # share of λ̂ that minibatch noise may add; it is then subtra
 CURVATURE_ROWS = 1024  # rows, at least, of a Hessian product
 FIRST_PRODUCTS, PRODUCTS = 20, 5  # of the power iteration: in new coordinates, and at each later round
 GRADIENTS_PER_PRODUCT = 2
-HEAT_GRADIENTS = 2 + GRADIENTS_PER_PRODUCT  # of a look at the heat
+HEAT_BATCHES, HEAT_GRADIENTS = 3, 2 + GRADIENTS_PER_PRODUCT  # of a look at the heat
 LLC_FLOOR = 0.1  # below it a share of λ̂ is not a sensible tolerance
 
 Scale = Params | Scalar  # √G, G the diagonal preconditioner; the number 1 without one
@@ -60,18 +60,18 @@ def curvature(
 
 
 def heat(
-    gradient: Callable[[Params, Key[Array, ""]], Params],
+    gradient: Callable[[Params, Int[Array, " batch"]], Params],
     w: Params,
     scale: Scale,
-    keys: list[Key[Array, ""]],
+    rows: Int[Array, "3 batch"],
     epsilon: Scalar,
 ) -> Scalar:
     """Return ‖ν‖²/(1 − εq/4) of three minibatches, in the coordinates z of w = ``scale`` z.
 
     ν is the error of their ``gradient`` of U, and q the curvature along it.
     """
-    nu = scale * (gradient(w, keys[0]) - gradient(w, keys[1])) / jnp.sqrt(2.0)
-    product = scale * jax.jvp(lambda w: gradient(w, keys[2]), (w,), (scale * nu,))[1]
+    nu = scale * (gradient(w, rows[0]) - gradient(w, rows[1])) / jnp.sqrt(2.0)
+    product = scale * jax.jvp(lambda w: gradient(w, rows[2]), (w,), (scale * nu,))[1]
     squared = jnp.sum(nu**2)
     q = jnp.where(squared > 0, jnp.sum(nu * product) / squared, 0.0)
     return squared / (1 - jnp.clip(epsilon * q, 0.0, 2.0) / 4)
