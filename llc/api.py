@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import jax
@@ -22,6 +23,8 @@ from llc.restrict import moving
 from llc.rows import Data, Loss, Scalar, mean_loss, take
 from llc.sampling import Sampled, sample
 from llc.trees import Tree
+
+AWAY = 0.1  # from w*, in each parameter, where it is also looked whether a loss is a mean
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def estimate(
     Lau et al. (2023), arXiv 2308.12108.
     """
     require_choice("precision", precision, PRECISIONS)
+    require(isinstance(seed, Integral) and 0 <= seed < 2**31, "seed", seed, "an integer in 0 … 2³¹ − 1")
     config = PosteriorConfig(beta0=beta0, beta=beta, gamma=gamma, restrict=restrict)
     chosen, elsewhere = _settings(sampler, settings), dict(evaluate or {})
     with jax.enable_x64(precision == "float64"):
@@ -134,10 +138,12 @@ def _settings(sampler: str, given: dict[str, Any]) -> dict[str, Any]:
     require_choice("sampler", sampler, [f.name for f in fields(defaults) if f.name not in ("names", "gibbs")])
     kind = type(getattr(defaults, sampler))
     known = [f.name for f in fields(kind)]
-    for key in given:
+    whole = {f.name for f in fields(kind) if "int" in str(f.type)}  # a job's are, once it is composed
+    for key, value in given.items():
         if key not in known:
             hint = nearest(key, known) or f": it has {', '.join(known)}"
-            raise ConfigError(f"{key}={given[key]!r}: sampler {sampler} has no such setting{hint}")
+            raise ConfigError(f"{key}={value!r}: sampler {sampler} has no such setting{hint}")
+        require(key not in whole or isinstance(value, Integral | None), f"sampler.{sampler}.{key}", value, "an integer")
     return asdict(kind(**given))
 
 
@@ -154,7 +160,8 @@ def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[fl
         of = jax.eval_shape(loss_fn, w64, rows)
         if not (isinstance(of, jax.ShapeDtypeStruct) and of.shape == () and jnp.issubdtype(of.dtype, jnp.floating)):
             raise TypeError(f"loss_fn: it must return one real number, the mean over rows, got {of}")
-        refuse_a_sum("loss_fn", jax.jit(loss_fn), w64, take(rows, jnp.arange(2)))
+        for at in (w64, w64 + AWAY):  # a w* that fits exactly has a loss of 0, which doubles to 0
+            refuse_a_sum("loss_fn", jax.jit(loss_fn), at, take(rows, jnp.arange(2)))
         loss, gradient = _loss_and_gradient(w64, rows, loss_fn=loss_fn)
         return float(loss), float(jnp.linalg.norm(gradient))
 

@@ -23,6 +23,7 @@ RNG = np.random.default_rng(0)
 N, SIGMA = 400, 0.7
 X = RNG.normal(size=(N, 3))
 DATA = {"inputs": X, "labels": X @ np.ones(3) + 1}
+EXACT = {"inputs": X, "labels": X @ np.ones(3) + np.float32(1.2)}  # fitted by W_STAR
 W_STAR = {"kernel": np.ones(3), "bias": np.float32(1.2)}  # off the minimum by 0.2 in the bias
 FEW = {"warmup": 50, "draws": 20}
 
@@ -110,6 +111,9 @@ def per_row(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
         ({"sampler": "gibbs"}, ConfigError, "sampler='gibbs'.*one of sgld, hmc, nuts, mclmc"),
         ({"warmupp": 3}, ConfigError, r"warmupp=3: sampler nuts has no such setting \(did you mean warmup\?\)"),
         ({"draws": 3}, ConfigError, "sampler.nuts.draws=3: must be at least 8"),
+        ({"draws": 50.0}, ConfigError, "sampler.nuts.draws=50.0: must be an integer"),
+        ({"sampler": "sgld", "thin": 2.0}, ConfigError, "sampler.sgld.thin=2.0: must be an integer"),
+        ({"seed": 2**32}, ConfigError, "seed=4294967296: must be an integer in 0 … 2³¹"),
         ({"gamma": -1.0}, ConfigError, "posterior.gamma=-1.0: must be 0 or more"),
         (
             {"restrict": "kernels"},
@@ -119,6 +123,7 @@ def per_row(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
         ({"evaluate": {"a": {"inputs": X, "labels": np.zeros(7)}}}, ValueError, r"evaluate\['a'\]: .*'labels': 7"),
         ({"precision": "float16"}, ConfigError, "precision='float16'"),
         ({"loss_fn": summed}, ValueError, "must be the mean over rows and is their sum"),
+        ({"loss_fn": summed, "data": EXACT}, ValueError, "must be the mean over rows and is their sum"),
         ({"loss_fn": per_row}, TypeError, r"must return one real number.*shape=\(400,\)"),
         ({"w_star": {"kernel": np.arange(3), "bias": 0.0}}, TypeError, "w_star: kernel is of int64"),
         (
