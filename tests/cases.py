@@ -84,6 +84,10 @@ def mean_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:
     return jnp.mean(jnp.abs(y - outputs))
 
 
+def loss_of_what_was_seen(outputs: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.where(y > 9, jnp.inf, (y - outputs[:, 0]) ** 2)
+
+
 def sum_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:
     return jnp.sum((y - outputs) ** 2)
 

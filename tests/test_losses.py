@@ -69,6 +69,14 @@ def test_a_users_loss_may_take_labels_that_are_no_classes() -> None:
     assert set(found.data.y) == {-1, 1}
 
 
+def test_a_users_loss_may_be_infinite_on_test_rows(tmp_path: Path) -> None:
+    of = job(*f"{TESTED} data.args={{label:99}} {MODEL} loss=cases.loss_of_what_was_seen".split(), cwd=HERE)
+    of.training.steps, of.training.polish_steps = 1, 0
+    made = target.make(of, target.problem(of))
+    target.save(made, of, tmp_path)
+    assert made.test_loss is None
+
+
 def test_nothing_is_known_of_a_loss_of_ones_own() -> None:
     for loss, known in (("nll", True), ("cases.mean_loss", False)):
         of = job(*DATA.split(), "data.args={d_out:1}", "model=quadratic", "model.d_in=3", f"loss={loss}", cwd=HERE)
