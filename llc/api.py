@@ -18,13 +18,15 @@ from llc import trees
 from llc.config import ConfigError, PosteriorConfig, SamplerConfig, nearest, require, require_choice
 from llc.config.job import PRECISIONS
 from llc.polish import deficit
-from llc.posterior import refuse_a_sum, tempered
+from llc.posterior import require_mean, tempered
 from llc.restrict import moving
-from llc.rows import Data, Loss, Scalar, mean_loss, take
+from llc.rows import Data, Loss, Scalar, mean_loss
 from llc.sampling import Sampled, sample
 from llc.trees import Tree
 
-AWAY = 0.1  # from w*, in each parameter, where it is also looked whether a loss is a mean
+AWAY = (
+    0.1  # from w*, in each parameter, where it is tried whether a loss is a mean: of an exact fit it is 0, or rounding
+)
 
 
 @dataclass(frozen=True)
@@ -153,15 +155,14 @@ def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[fl
     Raises
     ------
     TypeError, ValueError
-        If it is not one real number, or is a sum.
+        If it is not one real number, or no mean over rows.
     """
     with jax.enable_x64(True):
         w64, rows = jnp.asarray(w, jnp.float64), trees.rows(data, "float64", "data")
         of = jax.eval_shape(loss_fn, w64, rows)
         if not (isinstance(of, jax.ShapeDtypeStruct) and of.shape == () and jnp.issubdtype(of.dtype, jnp.floating)):
             raise TypeError(f"loss_fn: it must return one real number, the mean over rows, got {of}")
-        for at in (w64, w64 + AWAY):  # a w* that fits exactly has a loss of 0, which doubles to 0
-            refuse_a_sum("loss_fn", jax.jit(loss_fn), at, take(rows, jnp.arange(2)))
+        require_mean("loss_fn", jax.jit(loss_fn), w64 + AWAY, rows)
         loss, gradient = _loss_and_gradient(w64, rows, loss_fn=loss_fn)
         return float(loss), float(jnp.linalg.norm(gradient))
 

@@ -15,8 +15,8 @@ from llc import own, seeds
 from llc.config import Job, require
 from llc.data import Dataset, Labels
 from llc.models import Model
-from llc.posterior import Batch, batch, negative_log_likelihood, refuse_a_sum
-from llc.rows import Loss, Params, take
+from llc.posterior import Batch, batch, negative_log_likelihood, require_mean
+from llc.rows import Loss, Params
 
 Apply = Callable[[Params, Shaped[Array, "n ..."]], Float[Array, "n ..."]]
 
@@ -94,8 +94,7 @@ def _check_own(job: Job, function: Any, loss_fn: Loss, model: Model, data: Datas
     if shape not in ((), (len(data.x),)):
         raise TypeError(f"{what}: must return a number a row, ({len(data.x)},), or their mean; it returned {of}")
     if shape == ():
-        few = take(rows, jnp.arange(2))
-        refuse_a_sum(what, jax.jit(loss_fn), model.init(seeds.key(job.seed, "init")), few)
+        require_mean(what, jax.jit(loss_fn), model.init(seeds.key(job.seed, "init")), rows)
 
 
 def _arguments(job: Job, model: Model, data: Dataset) -> tuple[Any, Any]:
