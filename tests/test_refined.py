@@ -233,6 +233,8 @@ def test_other_labels_are_classes_of_the_model_and_may_be_a_column(tmp_path: Pat
     of_numbers = ["data._target_=cases.flat", "model.args={column:false}", "loss=cases.mean_loss"]
     flat = load(*of_numbers, f"evaluate={{a: {tmp_path}/columns.npz}}")
     np.testing.assert_array_equal(flat.y, np.arange(5.0))
+    likewise = load("data._target_=cases.flat", "model.args={d_out:1}", "loss=mse", "evaluate={a: cases.flat}")
+    assert likewise.sigma == np.sqrt(0.5)  # of the data sampled on, as the loss has it
 
 
 def _as_multirun(run: Path) -> Path:
