@@ -73,6 +73,11 @@ def complete(job: Job, cwd: Path) -> Job:
         _complete_source(job, name, source, cwd, dims)
     if "gibbs" in job.sampler.names:
         _check_gibbs(job)
+    if "mclmc" in job.sampler.names and not own_model:
+        chosen = job.posterior.restrict
+        moving = [shape for name, shape in layout(job.model) if chosen is None or name in chosen]
+        what = "without mclmc: it needs two parameters that move, or more, here it is one"
+        require(sum(map(math.prod, moving)) > 1, "sampler.names", job.sampler.names, what)
     if job.target is not None:
         job.target = str(cwd / job.target)
     return job

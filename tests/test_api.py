@@ -88,6 +88,21 @@ def test_a_job_and_a_call_share_every_number(tmp_path: Path) -> None:
         assert getattr(found, column) == row[column], column
 
 
+def test_a_job_of_a_linear_model_draws_as_if_it_had_all_its_rows(tmp_path: Path) -> None:
+    """It has few that are sufficient."""
+    settings = {"draws": 16, "thin": 2, "chains": 2, "step_size": 1e-6, "batch_size": 500}
+    names = [f"sampler.sgld.{key}={value}" for key, value in settings.items()]
+    of = job("model=quadratic", "data.n_data=500", "training=truth", "sampler.names=[sgld]", *names)
+    jobs.run(of, tmp_path)
+    row = pd.read_csv(tmp_path / "metrics_summary.csv").iloc[0]
+    problem = target.problem(of)
+    rows = Batch(problem.data.x, problem.data.y, np.asarray(problem.data.sigma))
+    w_star = np.load(tmp_path / "target.npz")["w_star"]
+    found, _ = llc.estimate(problem.loss_fn, w_star, rows, "sgld", **settings)
+    assert row["llc_mean"] == pytest.approx(found.llc_mean, rel=1e-3)
+    assert row["llc_std"] == pytest.approx(found.llc_std, rel=1e-3)
+
+
 def test_double_precision_is_double_and_the_trace_goes_to_arviz() -> None:
     found = llc.estimate(regression_loss, W_STAR, DATA, precision="float64", chains=2, **FEW)
     assert found.trace.loss.dtype == np.float64
@@ -125,6 +140,7 @@ def masked(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
             ConfigError,
             "restrict='kernels': must be a pattern that matches one of bias, kernel",
         ),
+        ({"restrict": "bias", "sampler": "mclmc"}, ValueError, "mclmc: needs two parameters that move"),
         ({"evaluate": {"a": {"inputs": X, "labels": np.zeros(7)}}}, ValueError, r"evaluate\['a'\]: .*'labels': 7"),
         ({"precision": "float16"}, ConfigError, "precision='float16'"),
         ({"loss_fn": summed}, ValueError, "must be the mean over rows and is their sum"),

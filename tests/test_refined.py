@@ -145,6 +145,7 @@ def test_a_restriction_is_the_parameters_that_match_and_all_of_them_are_none() -
         ("posterior.restrict=[]", r"posterior\.restrict=\[\]: must be a pattern, a list of some, or null"),
         ("posterior.restrict=3", r"posterior\.restrict=3: must be a pattern"),
         ("model=dln posterior.restrict=layers/0/* sampler.names=[gibbs]", "null with gibbs: it draws all layers"),
+        ("posterior.restrict=layers/1/bias sampler.names=[mclmc]", "without mclmc: it needs two parameters"),
     ],
 )  # fmt: skip
 def test_a_wrong_restriction_is_an_error_before_a_job_starts(overrides: str, message: str) -> None:
