@@ -110,6 +110,11 @@ def estimate(
     require(isinstance(seed, Integral) and 0 <= seed < 2**31, "seed", seed, "an integer in 0 … 2³¹ − 1")
     config = PosteriorConfig(beta0=beta0, beta=beta, gamma=gamma, restrict=restrict)
     chosen, elsewhere = _settings(sampler, settings), dict(evaluate or {})
+    try:
+        hash(loss_fn)
+    except TypeError:
+        what = "loss_fn: must be hashable, as a function is; of an object that holds arrays take its method"
+        raise TypeError(what) from None
     with jax.enable_x64(precision == "float64"):
         flat = trees.ravel(w_star, precision, "w_star")
         loss = Flattened(loss_fn, flat.unravel)

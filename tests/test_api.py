@@ -119,6 +119,10 @@ def per_row(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
     return batch["labels"]
 
 
+class Holding(list[float]):
+    __call__ = staticmethod(regression_loss)
+
+
 def masked(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
     residual = batch["inputs"] @ w["kernel"] + w["bias"] - batch["labels"]
     return jnp.sum(batch["mask"] * residual**2) / jnp.sum(batch["mask"])
@@ -147,6 +151,7 @@ def masked(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
         ({"loss_fn": summed, "data": EXACT}, ValueError, "must be the mean over rows and is their sum"),
         ({"loss_fn": masked, "data": {**DATA, "mask": np.arange(1.0, N + 1)}}, ValueError, "each by itself: of 4 rows"),
         ({"loss_fn": masked, "data": {**DATA, "mask": np.arange(N) < N / 2}}, ValueError, "of their halves .* and nan"),
+        ({"loss_fn": Holding()}, TypeError, "loss_fn: must be hashable, as a function is"),
         ({"loss_fn": per_row}, TypeError, r"must return one real number.*shape=\(400,\)"),
         ({"w_star": {"kernel": np.arange(3), "bias": 0.0}}, TypeError, "w_star: kernel is of int64"),
         (
