@@ -104,8 +104,9 @@ def test_a_job_of_a_linear_model_draws_as_if_it_had_all_its_rows(tmp_path: Path)
 
 
 def test_double_precision_is_double_and_the_trace_goes_to_arviz() -> None:
-    found = llc.estimate(regression_loss, W_STAR, DATA, precision="float64", chains=2, **FEW)
+    found = llc.estimate(regression_loss, W_STAR, DATA, precision="float64", chains=2, beta=0.25, **FEW)
     assert found.trace.loss.dtype == np.float64
+    assert found.estimate.beta == 0.25
     data = found.to_arviz()
     np.testing.assert_array_equal(data.posterior["loss"], found.trace.loss)
     assert data.sample_stats["diverging"].shape == (2, 20)
