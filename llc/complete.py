@@ -10,6 +10,7 @@ from typing import Any
 
 from llc import npz, own, restrict, weights
 from llc.config import DATA, MODELS, Job, require
+from llc.config.data import DIGITS_ROWS
 from llc.widths import count_params, draw_widths, layout
 
 DIGITS_DIMS = (64, 10)
@@ -72,6 +73,11 @@ def complete(job: Job, cwd: Path) -> Job:
         _complete_source(job, name, source, cwd, dims)
     if "gibbs" in job.sampler.names:
         _check_gibbs(job)
+    if "mclmc" in job.sampler.names and not own_model:
+        chosen = job.posterior.restrict
+        moving = [shape for name, shape in layout(job.model) if chosen is None or name in chosen]
+        what = "without mclmc: it needs two parameters that move, or more, here it is one"
+        require(sum(map(math.prod, moving)) > 1, "sampler.names", job.sampler.names, what)
     if job.target is not None:
         job.target = str(cwd / job.target)
     return job
@@ -154,9 +160,13 @@ def _sources(given: Any) -> dict[str, dict[str, Any]] | None:
 def _complete_source(job: Job, name: str, source: dict[str, Any], cwd: Path, dims: Dims | None) -> None:
     key, given = f"evaluate.{name}", source.get("sha256")
     if "rows" in source:
+        require(source["rows"] == "test", f"{key}.rows", source["rows"], "test")
         require(
             job.data.kind != "teacher", key, "test", "other data with data.kind=teacher: all its rows are sampled on"
         )
+        n, rows = job.data.n_data, DIGITS_ROWS if job.data.kind == "digits" else math.inf  # of a function not known yet
+        rows = npz.describe(Path(job.data.path)).n if job.data.kind == "npz" else rows
+        require((n or 0) < rows, key, "test", f"other data with data.n_data={n}, which are all: no rows are left")
     elif "_target_" in source:
         source["sha256"] = _digest_of_own(job, {key: source["_target_"]}, f"{key}.sha256", given)
     else:

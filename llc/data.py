@@ -78,14 +78,25 @@ def load_own(config: OwnData, seed: int, folder: Path) -> Dataset:
     Raises
     ------
     ConfigError
-        If there are fewer rows than ``data.n_data``.
+        If there are fewer rows than ``data.n_data``, or the test rows are not like the others.
     """
     x, y, *test = call_own("data._target_", config._target_, config.args, seed, folder)
     n_data = len(x) if config.n_data is None else config.n_data
     must = f"between 2 and the {len(x)} rows that {config._target_} returns"
     require(2 <= n_data <= len(x), "data.n_data", n_data, must)
     found = _split(x, y, n_data, seed, config.sigma)
-    return found._replace(x_test=test[0], y_test=test[1]) if test else found
+    if not test:
+        return found
+    x_test, y_test = test
+    require_alike("data._target_: test rows", x_test, y_test, found)
+    return found._replace(x_test=x_test, y_test=y_test)
+
+
+def require_alike(key: str, x: Inputs, y: Labels, data: Dataset) -> None:
+    """Raise ConfigError unless other rows are of the kind and shape of those of ``data``."""
+    of, wanted = ((a.dtype.kind, a.shape[1:], b.dtype.kind, b.shape[1:]) for a, b in ((x, y), (data.x, data.y)))
+    must = f"as the rows trained on: {data.x.dtype} {data.x.shape}, labels {data.y.dtype} {data.y.shape}"
+    require(of == wanted, key, f"{x.dtype} {x.shape}, labels {y.dtype} {y.shape}", must)
 
 
 def call_own(key: str, path: str, args: dict[str, Any], seed: int, folder: Path) -> list[Shaped[np.ndarray, "_ ..."]]:

@@ -65,6 +65,13 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     with timings.measure("data"):
         problem = target.problem(job)
     model, dataset, loss_fn = problem
+    others, moving = {}, None
+    if (
+        job.stage == "run"
+    ):  # what is wrong with these is told before training, and does not fail a target that is shared
+        others = elsewhere.load(job, problem)
+        patterns = job.posterior.restrict
+        moving = None if patterns is None else restrict.moving(patterns, model.layout)
     with timings.measure("train"):
         made = target.load(Path(job.target), job, problem) if job.target else target.make(job, problem)
     found = made if job.target else made.at(job.checkpoint)
@@ -84,12 +91,11 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     quadratic = model.linear and losses.squares(job, dataset)
     if quadratic and len(dataset.x) > sum(dataset.x.shape[1:] + dataset.y.shape[1:]):
         full = batch(*sufficient_rows(dataset.x, dataset.y), dataset.sigma, job.precision)
-    restricted, others = job.posterior.restrict, elsewhere.load(job, dataset)
     posterior = tempered(
         loss_fn, rows, found.w_star, job.posterior, job.precision,
         full=full,
         linear_widths=model.widths if quadratic else None,
-        moving=None if restricted is None else restrict.moving(restricted, model.layout),
+        moving=moving,
         others={name: batch(other.x, other.y, other.sigma, job.precision) for name, other in others.items()},
     )  # fmt: skip
     losses_elsewhere = {

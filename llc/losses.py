@@ -13,10 +13,10 @@ from jaxtyping import Array, Float, Shaped
 
 from llc import own, seeds
 from llc.config import Job, require
-from llc.data import Dataset
+from llc.data import Dataset, Labels
 from llc.models import Model
-from llc.posterior import Batch, batch, negative_log_likelihood, refuse_a_sum
-from llc.rows import Loss, Params, take
+from llc.posterior import Batch, batch, negative_log_likelihood, require_mean
+from llc.rows import Loss, Params
 
 Apply = Callable[[Params, Shaped[Array, "n ..."]], Float[Array, "n ..."]]
 
@@ -59,7 +59,7 @@ def _check_fit(job: Job, model: Model, data: Dataset) -> None:
     classes = data.y.dtype.kind == "i"
     require(classes or job.loss != "cross_entropy", "loss", job.loss, f"nll or mse: the labels are real, {what}")
     require(not classes or job.loss != "mse", "loss", job.loss, f"nll or cross_entropy: the labels are classes, {what}")
-    made = getattr(jax.eval_shape(model.apply, *_arguments(job, model, data)), "shape", None)
+    made = _outputs(job, model, data)
     if classes:
         n, k = len(data.x), int(data.y.max()) + 1
         fits = data.y.ndim == 1 and made is not None and len(made) == 2 and made[0] == n and made[1] >= k
@@ -67,6 +67,23 @@ def _check_fit(job: Job, model: Model, data: Dataset) -> None:
     else:
         fits, must = made == data.y.shape, f"of the shape of the labels, data are {what}"
     require(fits, "model: outputs", made, must)
+    check_labels("data", data.y, job, model, data)
+    check_labels("data: test rows", data.y_test, job, model, data)
+
+
+def check_labels(key: str, y: Labels, job: Job, model: Model, data: Dataset) -> None:
+    """Raise ConfigError unless labels that are classes are outputs of the model: a negative one counts from its end.
+
+    A user's own loss may take others.
+    """
+    if y.dtype.kind == "i" and len(y) and "." not in job.loss:
+        k = _outputs(job, model, data)[1]
+        must = f"classes 0 … {k - 1}, an output of the model each; real targets are floats"
+        require(bool(y.min() >= 0 and y.max() < k), f"{key}: labels", f"{y.min()} … {y.max()}", must)
+
+
+def _outputs(job: Job, model: Model, data: Dataset) -> Any:
+    return getattr(jax.eval_shape(model.apply, *_arguments(job, model, data)), "shape", None)
 
 
 def _check_own(job: Job, function: Any, loss_fn: Loss, model: Model, data: Dataset) -> None:
@@ -77,8 +94,7 @@ def _check_own(job: Job, function: Any, loss_fn: Loss, model: Model, data: Datas
     if shape not in ((), (len(data.x),)):
         raise TypeError(f"{what}: must return a number a row, ({len(data.x)},), or their mean; it returned {of}")
     if shape == ():
-        few = take(rows, jnp.arange(2))
-        refuse_a_sum(what, jax.jit(loss_fn), model.init(seeds.key(job.seed, "init")), few)
+        require_mean(what, jax.jit(loss_fn), model.init(seeds.key(job.seed, "init")), rows)
 
 
 def _arguments(job: Job, model: Model, data: Dataset) -> tuple[Any, Any]:

@@ -21,7 +21,9 @@ from jaxtyping import Array, Float, Int, Shaped
 from llc.config import PosteriorConfig
 from llc.rows import Data, Loss, Params, Scalar, mean_loss, n_rows, take
 
+FEW = 4  # rows that it is tried on whether a loss is a mean
 DOUBLED = (1.98, 2.02)  # a sum over rows when each is there twice, over what it was
+UNEVEN = 1e-3  # share of the larger by which the mean of two halves, and rounding, may be off
 
 
 class Batch(NamedTuple):
@@ -58,14 +60,25 @@ def negative_log_likelihood(
     return jnp.mean(jnp.sum((data.y - outputs) ** 2, axis=1)) / (2 * data.sigma**2)
 
 
-def refuse_a_sum(what: str, loss_fn: Loss, w: Params, few: Data) -> None:
-    """Raise ValueError if a loss is the sum over rows and not their mean, by having ``few`` rows twice."""
-    n = n_rows(few)
-    once, twice = (float(loss_fn(w, take(few, jnp.arange(m) % n))) for m in (n, 2 * n))
+def require_mean(what: str, loss_fn: Loss, w: Params, data: Data) -> None:
+    """Raise ValueError unless a loss is the mean over rows, tried on a few of ``data``.
+
+    Of a sum it is twice as much of each row twice. Of a mean that rows weigh each other in, as one over what a mask
+    keeps, it is not the mean of the two halves: nor are then minibatches, or blocks of rows, what they stand for.
+    """
+    few = take(data, jnp.asarray(np.linspace(0, n_rows(data) - 1, FEW).astype(int)))
+    once, twice = (float(loss_fn(w, take(few, jnp.arange(m) % FEW))) for m in (FEW, 2 * FEW))
     if once and DOUBLED[0] < twice / once < DOUBLED[1]:
         raise ValueError(
-            f"{what}: must be the mean over rows and is their sum: of {n} rows it is {once:.6g}, "
+            f"{what}: must be the mean over rows and is their sum: of {FEW} rows it is {once:.6g}, "
             f"of the same, each twice, {twice:.6g}; divide by the number of rows"
+        )
+    first, second = (float(loss_fn(w, take(few, jnp.asarray(half)))) for half in np.split(np.arange(FEW), 2))
+    even = abs(once - (first + second) / 2) <= UNEVEN * max(abs(first), abs(second))
+    if math.isfinite(once) and not even:  # a half that has no rows may be NaN
+        raise ValueError(
+            f"{what}: must be the mean over rows, each by itself: of {FEW} rows it is {once:.6g}, "
+            f"of their halves {first:.6g} and {second:.6g}; weigh each row by a number of its own"
         )
 
 

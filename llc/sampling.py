@@ -55,14 +55,8 @@ def sample(
         What ``posterior`` was made from, in full precision.
     seed
         Of the job; each sampler has its own stream of it.
-    loss_star, grad_norm
-        L_n(w*) and ‖∇L_n(w*)‖, over all the data, in float64.
-    llc_deficit
-        See ``llc.polish.deficit``.
-    llc_true, llc_exact
-        What is known of the estimate.
-    losses_elsewhere
-        L(w*) on each of the posterior's other data, by name.
+    loss_star, grad_norm, llc_deficit, llc_true, llc_exact, losses_elsewhere
+        As of ``llc.estimator.estimate``.
     """
     trace = samplers.load(name)(seeds.key(seed, f"sampler/{name}"), posterior, **settings)
     found = estimate(

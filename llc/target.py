@@ -60,7 +60,7 @@ class Target(NamedTuple):
     # rounding (which hides what is left); or checkpoint, on the way; or teacher, file (no training).
     stopped: str
     data_sha256: str
-    test_loss: float | None  # mean negative log likelihood of the test rows, where there are any
+    test_loss: float | None  # mean negative log likelihood of the test rows, where there are any and it is finite
     test_accuracy: float | None
     checkpoints: Mapping[int, Target] = MappingProxyType({})  # of training that was asked for some, by step
 
@@ -104,7 +104,8 @@ def _measure(
         w = jnp.asarray(w_star, jnp.float64)
         if len(data.x_test):
             test = batch(data.x_test, data.y_test, data.sigma, "float64")
-            test_loss = float(jax.jit(loss_fn)(w, test))
+            value = float(jax.jit(loss_fn)(w, test))
+            test_loss = value if math.isfinite(value) else None  # a user's loss may be infinite there
             if data.y.dtype.kind == "i" and "." not in job.loss:
                 predicted = np.argmax(jax.jit(model.apply)(w, test.x), axis=1)
                 test_accuracy = float(np.mean(predicted == data.y_test))

@@ -13,6 +13,22 @@ def data(d_out: int = 2, kind: str = "float", flat: bool = False) -> tuple[np.nd
     return rng.normal(size=(40, 3)), y.ravel() if flat else y
 
 
+def flat() -> tuple[np.ndarray, np.ndarray]:
+    return data(d_out=1, flat=True)
+
+
+def signs() -> tuple[np.ndarray, np.ndarray]:
+    x, y = flat()
+    return x, np.where(y > 0, 1, -1)
+
+
+def with_test_rows(column: bool = False, label: int | None = None) -> tuple[np.ndarray, ...]:
+    """Of the test rows labels that are a column, or a class."""
+    x, y = data(d_out=1, flat=True)
+    y = y if label is None else (y > 0).astype(int)
+    return x, y, x[:5], np.full(5, label) if label is not None else y[:5, None] if column else y[:5]
+
+
 def tokens() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 5, (30, 4)), rng.integers(0, 5, (30, 4))
@@ -66,6 +82,10 @@ def token_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:
 
 def mean_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:
     return jnp.mean(jnp.abs(y - outputs))
+
+
+def loss_of_what_was_seen(outputs: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.where(y > 9, jnp.inf, (y - outputs[:, 0]) ** 2)
 
 
 def sum_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:

@@ -23,6 +23,7 @@ RNG = np.random.default_rng(0)
 N, SIGMA = 400, 0.7
 X = RNG.normal(size=(N, 3))
 DATA = {"inputs": X, "labels": X @ np.ones(3) + 1}
+EXACT = {"inputs": X, "labels": X @ np.ones(3) + np.float32(1.2)}  # fitted by W_STAR
 W_STAR = {"kernel": np.ones(3), "bias": np.float32(1.2)}  # off the minimum by 0.2 in the bias
 FEW = {"warmup": 50, "draws": 20}
 
@@ -87,9 +88,25 @@ def test_a_job_and_a_call_share_every_number(tmp_path: Path) -> None:
         assert getattr(found, column) == row[column], column
 
 
+def test_a_job_of_a_linear_model_draws_as_if_it_had_all_its_rows(tmp_path: Path) -> None:
+    """It has few that are sufficient."""
+    settings = {"draws": 16, "thin": 2, "chains": 2, "step_size": 1e-6, "batch_size": 500}
+    names = [f"sampler.sgld.{key}={value}" for key, value in settings.items()]
+    of = job("model=quadratic", "data.n_data=500", "training=truth", "sampler.names=[sgld]", *names)
+    jobs.run(of, tmp_path)
+    row = pd.read_csv(tmp_path / "metrics_summary.csv").iloc[0]
+    problem = target.problem(of)
+    rows = Batch(problem.data.x, problem.data.y, np.asarray(problem.data.sigma))
+    w_star = np.load(tmp_path / "target.npz")["w_star"]
+    found, _ = llc.estimate(problem.loss_fn, w_star, rows, "sgld", **settings)
+    assert row["llc_mean"] == pytest.approx(found.llc_mean, rel=1e-3)
+    assert row["llc_std"] == pytest.approx(found.llc_std, rel=1e-3)
+
+
 def test_double_precision_is_double_and_the_trace_goes_to_arviz() -> None:
-    found = llc.estimate(regression_loss, W_STAR, DATA, precision="float64", chains=2, **FEW)
+    found = llc.estimate(regression_loss, W_STAR, DATA, precision="float64", chains=2, beta=0.25, **FEW)
     assert found.trace.loss.dtype == np.float64
+    assert found.estimate.beta == 0.25
     data = found.to_arviz()
     np.testing.assert_array_equal(data.posterior["loss"], found.trace.loss)
     assert data.sample_stats["diverging"].shape == (2, 20)
@@ -103,6 +120,15 @@ def per_row(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
     return batch["labels"]
 
 
+class Holding(list[float]):
+    __call__ = staticmethod(regression_loss)
+
+
+def masked(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
+    residual = batch["inputs"] @ w["kernel"] + w["bias"] - batch["labels"]
+    return jnp.sum(batch["mask"] * residual**2) / jnp.sum(batch["mask"])
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -110,15 +136,23 @@ def per_row(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
         ({"sampler": "gibbs"}, ConfigError, "sampler='gibbs'.*one of sgld, hmc, nuts, mclmc"),
         ({"warmupp": 3}, ConfigError, r"warmupp=3: sampler nuts has no such setting \(did you mean warmup\?\)"),
         ({"draws": 3}, ConfigError, "sampler.nuts.draws=3: must be at least 8"),
+        ({"draws": 50.0}, ConfigError, "sampler.nuts.draws=50.0: must be an integer"),
+        ({"sampler": "sgld", "thin": 2.0}, ConfigError, "sampler.sgld.thin=2.0: must be an integer"),
+        ({"seed": 2**32}, ConfigError, "seed=4294967296: must be an integer in 0 … 2³¹"),
         ({"gamma": -1.0}, ConfigError, "posterior.gamma=-1.0: must be 0 or more"),
         (
             {"restrict": "kernels"},
             ConfigError,
             "restrict='kernels': must be a pattern that matches one of bias, kernel",
         ),
+        ({"restrict": "bias", "sampler": "mclmc"}, ValueError, "mclmc: needs two parameters that move"),
         ({"evaluate": {"a": {"inputs": X, "labels": np.zeros(7)}}}, ValueError, r"evaluate\['a'\]: .*'labels': 7"),
         ({"precision": "float16"}, ConfigError, "precision='float16'"),
         ({"loss_fn": summed}, ValueError, "must be the mean over rows and is their sum"),
+        ({"loss_fn": summed, "data": EXACT}, ValueError, "must be the mean over rows and is their sum"),
+        ({"loss_fn": masked, "data": {**DATA, "mask": np.arange(1.0, N + 1)}}, ValueError, "each by itself: of 4 rows"),
+        ({"loss_fn": masked, "data": {**DATA, "mask": np.arange(N) < N / 2}}, ValueError, "of their halves .* and nan"),
+        ({"loss_fn": Holding()}, TypeError, "loss_fn: must be hashable, as a function is"),
         ({"loss_fn": per_row}, TypeError, r"must return one real number.*shape=\(400,\)"),
         ({"w_star": {"kernel": np.arange(3), "bias": 0.0}}, TypeError, "w_star: kernel is of int64"),
         (

@@ -132,6 +132,9 @@ def test_runs_at_checkpoints_share_one_training(tmp_path: Path) -> None:
         for number, name in enumerate(("checkpoint_0", "checkpoint_20")):
             np.testing.assert_array_equal(found.runs[number].w_star, file[name])
     assert found.runs[0].info["target"]["stopped"] == "checkpoint"
+    jobs.run(job(*of, "checkpoint=20"), tmp_path / "by_hand")
+    by_hand = pd.read_csv(tmp_path / "by_hand/metrics_summary.csv")
+    assert tuple(by_hand[["loss_star", "llc_mean"]].iloc[0]) == (losses[1], found.estimates["llc_mean"][1])
     at_start = target.problem(job(*of)).model.init
     np.testing.assert_array_equal(found.runs[0].w_star, at_start(seeds.key(0, "init")))
 

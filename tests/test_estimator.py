@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from arviz_stats.base import array_stats
 
-from llc.diagnostics import settled
+from llc.diagnostics import diagnose, settled
 from llc.estimator import Estimate, estimate
 from llc.limits import ESS_MIN, RHAT_MAX
 from llc.samplers import Trace
@@ -83,6 +84,16 @@ def test_too_few_effective_draws_have_not_converged() -> None:
     found = estimate_of(np.random.default_rng(0).normal(5.0, size=(4, 80)))
     assert found.ess < ESS_MIN
     assert found.status == "not_converged"
+
+
+def test_the_tail_ess_is_the_least_of_the_outer_quantiles() -> None:
+    draws = np.random.default_rng(0).normal(size=(4, 500))
+    draws[0, :60] += 4.0  # a visit to the upper tail
+    outer = [float(array_stats.ess(draws, method="quantile", prob=p)) for p in (0.05, 0.95)]
+    found = diagnose(draws)
+    assert found.ess_tail == pytest.approx(min(outer))
+    assert found.ess is not None
+    assert min(outer) < 0.5 * found.ess
 
 
 def test_a_chain_that_never_moved_has_not_converged_and_has_no_error() -> None:

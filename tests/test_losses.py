@@ -16,6 +16,7 @@ from llc.posterior import batch
 
 HERE = Path(__file__).parent
 DATA = "data=own data._target_=cases.data"
+TESTED = "data=own data._target_=cases.with_test_rows"
 MODEL = "model=own model._target_=cases.Linear"
 TOKENS = "data=own data._target_=cases.tokens model=own model._target_=cases.embedding loss=cases.token_loss"
 
@@ -63,6 +64,19 @@ def test_a_users_loss_is_the_mean_of_its_rows_or_the_mean_that_it_returns() -> N
     assert loss_of(of, w) == pytest.approx(float(np.mean(np.abs(of.data.y - outputs))), rel=1e-5)
 
 
+def test_a_users_loss_may_take_labels_that_are_no_classes() -> None:
+    found = problem(f"data=own data._target_=cases.signs {MODEL} model.args={{column:false}} loss=cases.mean_loss")
+    assert set(found.data.y) == {-1, 1}
+
+
+def test_a_users_loss_may_be_infinite_on_test_rows(tmp_path: Path) -> None:
+    of = job(*f"{TESTED} data.args={{label:99}} {MODEL} loss=cases.loss_of_what_was_seen".split(), cwd=HERE)
+    of.training.steps, of.training.polish_steps = 1, 0
+    made = target.make(of, target.problem(of))
+    target.save(made, of, tmp_path)
+    assert made.test_loss is None
+
+
 def test_nothing_is_known_of_a_loss_of_ones_own() -> None:
     for loss, known in (("nll", True), ("cases.mean_loss", False)):
         of = job(*DATA.split(), "data.args={d_out:1}", "model=quadratic", "model.d_in=3", f"loss={loss}", cwd=HERE)
@@ -85,6 +99,9 @@ def test_nothing_is_known_of_a_loss_of_ones_own() -> None:
         (f"{DATA} {MODEL} loss=cross_entropy", ConfigError, "loss='cross_entropy': must be nll or mse"),
         (f"{DATA} model.d_in=4 model.d_out=2", ConfigError, r"inputs=\(4,\): must be those of.*\(40, 3\)"),
         (f"{DATA} data.n_data=50 {MODEL}", ConfigError, "data.n_data=50: must be between 2 and the 40 rows"),
+        (f"data=own data._target_=cases.signs {MODEL}", ConfigError, r"data: labels='-1 … 1': must be classes 0 … 1"),
+        (f"{TESTED} data.args={{label:2}} {MODEL}", ConfigError, r"data: test rows: labels='2 … 2': must be classes"),
+        (f"{TESTED} data.args={{column:true}} {MODEL}", ConfigError, r"test rows='.*\(5, 1\)': must be as.*\(40,\)"),
         (f"data=own data._target_=cases.ragged {MODEL}", ValueError, r"got float64 \(5, 2\) and float64 \(4,\)"),
         (f"data=own data._target_=cases.alone {MODEL}", TypeError, "must return x, y or.*it returned ndarray"),
         (f"{DATA} {MODEL} loss=cases.sum_loss", ValueError, "loss='cases.sum_loss': must be the mean over rows"),

@@ -68,12 +68,16 @@ def restricted() -> tuple[Posterior, Posterior]:
     whole = posterior_of()
     config, moving = PosteriorConfig(gamma=3.0, beta=0.3), np.array([0, 2])
     others = {"few": take(whole.data, jnp.arange(5))}
-    part = tempered(whole.loss_fn, whole.data, whole.w_star, config, "float32", moving=moving, others=others)
+    part = tempered(
+        whole.loss_fn, whole.data, whole.w_star, config, "float32",
+        linear_widths=(3, 1), moving=moving, others=others,
+    )  # fmt: skip
     return part, whole
 
 
 def test_of_a_restricted_posterior_the_other_parameters_stay_at_w_star() -> None:
     part, whole = restricted()
+    assert part.linear_widths is None  # gibbs, which draws all layers, refuses it
     v = jnp.asarray([0.3, 2.0])
     w = whole.w_star.at[jnp.array([0, 2])].set(v)
     assert float(part.loss(v)) == float(whole.loss(w))

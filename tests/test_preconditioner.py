@@ -15,6 +15,7 @@ from llc.config import SgldConfig
 from llc.diagnostics import diagnose
 from llc.posterior import Posterior, batch
 from llc.samplers import preconditioner, sgld
+from llc.samplers.rounds import ROUND
 from llc.samplers.trace import Trace
 
 FAR_OFF = OFF_MINIMUM._replace(delta=0.2)  # at 0.1 the excess of a step can make λ̂ nothing
@@ -92,6 +93,8 @@ def test_the_preconditioner_is_the_inverse_root_of_the_curvature(name: str, last
     damping = preconditioner.DAMPING * np.sqrt(np.mean(root**2))
     np.testing.assert_allclose(np.log(g), np.log((root.max() + damping) / (root + damping)), atol=0.7)
     assert g.min() == 1
+    # What was measured before, in other coordinates, is forgotten: of these are the draws after the first round.
+    assert (np.asarray(last_state[-1].n) == ROUND * (np.asarray(last_state[-1].rounds) - 1)).all()
     one, other = (diagnose(llc_on(STRETCHED, trace)).mcse for trace in (plain, better))
     assert one is not None
     assert other is not None

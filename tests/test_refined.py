@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from composing import CONF, job
 from pages import DOCS, run_blocks
 
 import llc
+from llc import elsewhere, known, restrict, sweep, target
 from llc import job as jobs
-from llc import known, restrict, sweep, target
 from llc.config import ConfigError
+from llc.data import Dataset
 from llc.ids import run_id, target_id
 from llc.posterior import inverse_temperature
 
@@ -143,6 +145,7 @@ def test_a_restriction_is_the_parameters_that_match_and_all_of_them_are_none() -
         ("posterior.restrict=[]", r"posterior\.restrict=\[\]: must be a pattern, a list of some, or null"),
         ("posterior.restrict=3", r"posterior\.restrict=3: must be a pattern"),
         ("model=dln posterior.restrict=layers/0/* sampler.names=[gibbs]", "null with gibbs: it draws all layers"),
+        ("posterior.restrict=layers/1/bias sampler.names=[mclmc]", "without mclmc: it needs two parameters"),
     ],
 )  # fmt: skip
 def test_a_wrong_restriction_is_an_error_before_a_job_starts(overrides: str, message: str) -> None:
@@ -150,11 +153,22 @@ def test_a_wrong_restriction_is_an_error_before_a_job_starts(overrides: str, mes
         job(*overrides.split())
 
 
-def test_a_pattern_that_matches_nothing_of_ones_own_model_is_an_error_of_the_job(tmp_path: Path) -> None:
-    model = ["model=own", "model._target_=examples.plain_jax.mlp", "training.steps=1"]
-    of = job("data=digits", *model, "posterior.restrict=layers/0/*", cwd=CONF.parent)
-    with pytest.raises(ConfigError, match="a pattern that matches one of hidden/kernel, output/kernel"):
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("posterior.restrict=layers/0/*", "a pattern that matches one of hidden/kernel, output/kernel"),
+        ("evaluate={a: examples.robust.line}", "evaluate.a=.*: must be as the rows trained on: .* labels int32"),
+    ],
+)
+def test_what_is_wrong_for_ones_own_code_is_an_error_of_the_job_before_it_trains(
+    override: str, message: str, tmp_path: Path
+) -> None:
+    of = job("data=digits", "model=own", "model._target_=examples.plain_jax.mlp", override, cwd=CONF.parent)
+    with pytest.raises(ConfigError, match=message):
         jobs.run(of, tmp_path)
+    assert not (tmp_path / "target.json").exists()
+    of.training.steps, of.training.polish_steps = 1, 0
+    jobs.run(replace(of, stage="target"), tmp_path)  # other runs share it
 
 
 # ------------------------------------------------------------------------------- data-refined
@@ -207,6 +221,23 @@ def test_a_job_evaluates_on_a_file_a_function_and_the_test_rows(tmp_path: Path) 
     assert table["sgld_llc_mean_noise"][0] == row["llc_mean_noise"]
 
 
+def test_other_labels_are_classes_of_the_model_and_may_be_a_column(tmp_path: Path) -> None:
+    def load(*overrides: str) -> Dataset:
+        of = job("data=own", "model=own", "model._target_=cases.Linear", *overrides, cwd=Path(__file__).parent)
+        return elsewhere.load(of, target.problem(of))["a"]
+
+    of_classes = ["data._target_=cases.with_test_rows", "data.args={label:1}", "evaluate={a: cases.signs}"]
+    with pytest.raises(ConfigError, match=r"evaluate\.a: labels='-1 … 1': must be classes 0 … 1"):
+        load(*of_classes)
+    # A user's loss has labels as they are, a file has them in columns.
+    np.savez(tmp_path / "columns.npz", x=np.ones((5, 3)), y=np.arange(5.0))
+    of_numbers = ["data._target_=cases.flat", "model.args={column:false}", "loss=cases.mean_loss"]
+    flat = load(*of_numbers, f"evaluate={{a: {tmp_path}/columns.npz}}")
+    np.testing.assert_array_equal(flat.y, np.arange(5.0))
+    likewise = load("data._target_=cases.flat", "model.args={d_out:1}", "loss=mse", "evaluate={a: cases.flat}")
+    assert likewise.sigma == np.sqrt(0.5)  # of the data sampled on, as the loss has it
+
+
 def _as_multirun(run: Path) -> Path:
     folder = run / "multirun"
     (folder / "0/.hydra").mkdir(parents=True)
@@ -238,6 +269,9 @@ def test_other_data_count_in_the_run_and_not_in_its_target(tmp_path: Path) -> No
         ("evaluate={a: 3}", "evaluate.a=3: must be test, a file.npz, or the import path of a function"),
         ("evaluate={a: nowhere.npz}", "evaluate.a=.*nowhere.npz'?: no such file"),
         ("evaluate={a: nowhere.data}", "evaluate.a='nowhere.data': there is no module nowhere"),
+        ("evaluate={a: {rows: train}}", "evaluate.a.rows='train': must be test"),
+        ("data=digits data.n_data=1797 evaluate={a: test}", "data.n_data=1797, which are all: no rows are left"),
+        ("data=npz data.path=wide.npz evaluate={a: test}", "data.n_data=5, which are all: no rows are left"),
         ("evaluate={a: test}", "evaluate.a='test': must be other data with data.kind=teacher"),
         ("evaluate={a: wide.npz}", "wide.npz: 4 inputs, 1 outputs': must be data of 3 inputs and 1 outputs"),
         ("data=digits evaluate={a: wide.npz}", "must be data of 64 inputs and 10 classes"),
@@ -246,9 +280,9 @@ def test_other_data_count_in_the_run_and_not_in_its_target(tmp_path: Path) -> No
 )
 def test_wrong_other_data_are_an_error_before_a_job_starts(overrides: str, message: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "wide.npz", x=np.ones((5, 4)), y=np.ones(5))
-    *groups, last = overrides.split(" ", 1) if overrides.startswith("data=") else [overrides]
+    of, _, sources = overrides.rpartition("evaluate=")
     with pytest.raises(ConfigError, match=message):
-        job(*groups, last, cwd=tmp_path)
+        job(*of.split(), f"evaluate={sources}", cwd=tmp_path)
 
 
 def test_the_page_on_refined_llcs_does_what_it_says(tmp_path: Path) -> None:

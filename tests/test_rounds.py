@@ -51,7 +51,8 @@ def drifting(key: Any, posterior: Any, state: Any, *, draws: int) -> Any:
     time = state[:, None] + jnp.arange(draws)
     noise = jax.random.normal(key, time.shape) / 50
     level = jnp.minimum(time / 400, 1.0)
-    return state + draws, {"loss": posterior.loss(posterior.w_star) + level + noise, "work": jnp.ones(time.shape)}
+    loss = posterior.loss(posterior.w_star) + level + noise
+    return state + draws, {"loss": loss, "loss_elsewhere": loss + 1, "work": jnp.ones(time.shape)}
 
 
 def run_drifting(**settings: Any) -> Trace:
@@ -67,6 +68,23 @@ def test_a_chain_that_drifts_goes_on_and_its_drift_is_dropped() -> None:
     assert trace.ended == "converged"
     assert trace.dropped >= 380
     assert trace.loss.mean() == pytest.approx(1.0, abs=0.005)
+    np.testing.assert_allclose(trace.stats["loss_elsewhere"], trace.loss + 1, rtol=1e-6)  # the same draws
+
+
+@pytest.mark.parametrize(
+    ("draws", "runs"),
+    [(None, [(0.9, 0.0, True), (0.95, 100.0, True), (0.99, 200.0, False)]), (10, [(0.9, 0.0, False)])],
+)
+def test_what_was_spent_before_it_is_tuned_anew_counts_against_the_budget(draws: int | None, runs: list[Any]) -> None:
+    made = []
+
+    def run(target_accept: float, start_work: float, again: bool) -> tuple[Any, Trace]:
+        made.append((target_accept, start_work, again))
+        ended = "diverging" if again else "budget"
+        return None, Trace(np.zeros((4, 10)), n_grad_evals=4 * (start_work + 100), ended=ended)
+
+    rounds.carefully(run, 0.9, draws)
+    assert made == runs
 
 
 @pytest.mark.parametrize(("fall", "ends"), [(0.0, True), (2.5, False)])

@@ -223,7 +223,9 @@ def test_work_is_counted_in_gradients_of_the_full_loss() -> None:
     assert trace.n_grad_evals == pytest.approx(steps * 2 / n + losses)
     hamiltonian = hmc.hmc(seeds.key(0, "hmc"), posterior, **CHEAP["hmc"])
     assert hamiltonian.n_grad_evals >= 3 * 200  # at least one a draw, warm-up included
-    found = mclmc.mclmc(seeds.key(0, "mclmc"), posterior, **{**CHEAP["mclmc"], "warmup": 50})
+    key, settings = seeds.key(0, "mclmc"), {**CHEAP["mclmc"], "warmup": 50}
+    found, more = (mclmc.mclmc(key, posterior, **{**settings, "draws": draws}) for draws in (100, 150))
+    assert more.n_grad_evals - found.n_grad_evals == 2 * more.stats["n_steps"][:, 100:].sum()
     assert 0 < found.n_grad_evals - 2 * found.stats["n_steps"].sum() <= 2 * 3 * 50 * hmc.TUNING_STEPS
 
 

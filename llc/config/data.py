@@ -11,6 +11,7 @@ from llc.config.checks import arguments, require, require_choice
 
 NOISES = ("none", "normal", "student_t")
 X_DISTS = ("normal", "uniform")
+DIGITS_ROWS = 1797
 
 
 @dataclass
@@ -47,7 +48,7 @@ class DigitsData:
     n_data: int = 1437  # training rows, drawn by seed; the other rows are the test set
 
     def __post_init__(self) -> None:
-        require(10 <= self.n_data <= 1797, "data.n_data", self.n_data, "between 10 and 1797")
+        require(10 <= self.n_data <= DIGITS_ROWS, "data.n_data", self.n_data, "between 10 and 1797")
 
 
 @dataclass

@@ -50,12 +50,19 @@ def mclmc(
     warmup
         Adaptation draws, dropped.
 
+    Raises
+    ------
+    ValueError
+        If one parameter moves: at a constant speed it has no direction to draw.
+
     References
     ----------
     Robnik, De Luca, Silverstein and Seljak (2023), JMLR 24, arXiv 2212.08549; Robnik, Cohn-Gordon
     and Seljak (2025), arXiv 2503.01707, for the acceptance step; Cabezas et al. (2024), BlackJAX,
     arXiv 2402.10797.
     """
+    if posterior.w_star.size < 2:
+        raise ValueError("mclmc: needs two parameters that move, or more, here it is one; take nuts or hmc")
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
     start = clock.compile(_start, key_start, posterior, warmup=warmup, chains=chains)
