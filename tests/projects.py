@@ -1,16 +1,15 @@
 """Copies of the project for tests that run the real Snakemake in it."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Self
 
+import forking
 import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,7 +35,8 @@ hydra:
 class Project:
     """A copy of the project with sweeps of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, figures: bool = False) -> None:
+        self.figures = figures
         for part in PARTS:
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
             copy(ROOT / part, folder / part)
@@ -46,6 +46,7 @@ class Project:
     def at(cls, folder: Path) -> Self:
         """Return a project that is there already."""
         project = cls.__new__(cls)
+        project.figures = True
         project._settle(folder)
         return project
 
@@ -59,7 +60,10 @@ class Project:
         (self.folder / f"conf/sweep/{name}.yaml").write_text(TINY.format(params=lines))
 
     def snakemake(self, sweep: str, *config: str, arguments: Iterable[str] = ()) -> subprocess.CompletedProcess[str]:
-        return self.command("snakemake", "--cores", "2", *arguments, "--config", f"sweep={sweep}", *config)
+        """Run a sweep up to its table; to its figures where this project is for them too."""
+        until = [] if self.figures or "partial=true" in config else ["--until", "summary"]
+        arguments = ["--cores", "2", *until, *arguments, "--config", f"sweep={sweep}", *config]
+        return forking.run("snakemake", arguments, self.folder, self.env)
 
     def command(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
@@ -70,22 +74,11 @@ class Project:
 
     def plan(self, sweep: str, *config: str) -> tuple[dict[str, int], str]:
         """Return that, and what the dry run says."""
-        out, err = self.folder / "plan.out", self.folder / "plan.err"
-        request = {
-            "folder": str(self.folder),
-            "env": self.env,
-            "arguments": ["-n", "--cores", "2", "--config", f"sweep={sweep}", *config],
-            "stdout": str(out),
-            "stderr": str(err),
-        }
-        planner = _planner()
-        assert planner.stdin is not None
-        assert planner.stdout is not None
-        print(json.dumps(request), file=planner.stdin, flush=True)
-        assert int(planner.stdout.readline()) == 0, err.read_text()
-        counts = [line.split() for line in out.read_text().splitlines()]
+        done = self.snakemake(sweep, *config, arguments=["-n"])
+        assert done.returncode == 0, done.stderr
+        counts = [line.split() for line in done.stdout.splitlines()]
         planned = {words[0]: int(words[1]) for words in counts if len(words) == 2 and words[0] in RULES}
-        return planned, out.read_text() + err.read_text()
+        return planned, done.stdout + done.stderr
 
     @contextmanager
     def edited(self, path: str, old: str, new: str) -> Iterator[Path]:
@@ -106,9 +99,3 @@ class Project:
         """Forget all results."""
         for name in ("results", ".snakemake"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-
-
-@cache
-def _planner() -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "tests" / "planner.py")]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -37,7 +37,7 @@ def write_sweep(project: Project, name: str = "base", body: str = BODY, **params
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project whose sweep ``base``, two sets of samplers × two seeds, is finished."""
-    project = Project(tmp_path_factory.mktemp("caching"))
+    project = Project(tmp_path_factory.mktemp("caching"), figures=True)
     write_sweep(project, **BASE)
     done = project.snakemake("base")
     assert done.returncode == 0, done.stderr

@@ -67,7 +67,7 @@ def test_a_disk_that_is_full_stops_the_job_and_leaves_nothing_half_written(proje
     assert not (victim / "metrics_summary.csv").exists()
     assert "File too large" in (victim / "snakemake.log").read_text()
     assert list(project.table("three", "failures.csv")["run_id"]) == [victim.name]
-    assert project.planned("three") == {"run": 1, "summary": 1, "figures": 1}
+    assert project.planned("three") == {"run": 1, "summary": 1}
     assert project.snakemake("three").returncode == 0
     assert not list(victim.glob(".*.part*"))
 
@@ -108,7 +108,7 @@ def test_partial_tables_have_what_is_there_and_name_what_is_missing(project: Pro
     assert len(project.table("three", "partial/summary.csv")) == 3
     assert list(project.table("three", "partial/failures.csv")["reason"]) == ["not started"]
     assert len(project.table("three")) == 3  # the table that was there
-    assert project.planned("three") == {"run": 1, "summary": 1, "figures": 1}
+    assert project.planned("three") == {"run": 1, "summary": 1}
     project.sweep("three", sampler__sgld__step_size="1e-5,2e-5,3e-5")
     assert project.snakemake("three").returncode == 0
 
@@ -116,7 +116,7 @@ def test_partial_tables_have_what_is_there_and_name_what_is_missing(project: Pro
 def test_several_sweeps_in_one_command_share_their_runs(project: Project) -> None:
     project.sweep("more", sampler__sgld__step_size="2e-5,3e-5", seed="0,3")
     project.sweep("other", sampler__sgld__step_size="3e-5", seed="3")
-    assert project.planned("more,other,three") == {"jobs": 2, "target": 1, "run": 2, "summary": 2, "figures": 2}
+    assert project.planned("more,other,three") == {"jobs": 2, "target": 1, "run": 2, "summary": 2}
     before = {run: (run / "metrics_summary.csv").stat().st_mtime_ns for run in runs(project)}
     assert project.snakemake("more,other,three").returncode == 0
     assert {run: (run / "metrics_summary.csv").stat().st_mtime_ns for run in runs(project)} == before

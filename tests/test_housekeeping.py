@@ -18,7 +18,7 @@ ORPHAN = "0123456789ab"
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Return a project with the runs of sweep ``two`` and of ``gone``, one that no sweep has, and no other sweep."""
-    project = Project(tmp_path)
+    project = Project(tmp_path, figures=True)
     for path in (tmp_path / "conf/sweep").iterdir():
         path.unlink()
     monkeypatch.chdir(tmp_path)
@@ -134,7 +134,7 @@ def test_data_are_in_the_archive_or_named(project: Project, tmp_path_factory: py
 
 
 def test_an_archive_of_a_sweep_has_nothing_left_to_do(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    project = Project(tmp_path)
+    project = Project(tmp_path, figures=True)
     project.sweep("one", seed="3")
     assert project.snakemake("one").returncode == 0
     made = project.command(sys.executable, "-m", "llc.housekeeping", "archive", "one")

@@ -23,7 +23,7 @@ def made(project: Project) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project whose sweep ``one``, two step sizes × one seed, has been run."""
-    project = Project(tmp_path_factory.mktemp("project"))
+    project = Project(tmp_path_factory.mktemp("project"), figures=True)
     project.sweep("one", sampler__sgld__step_size="1e-5,2e-5")
     done = project.snakemake("one")
     assert done.returncode == 0, done.stderr
