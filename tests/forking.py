@@ -52,6 +52,7 @@ def _serve(program: str) -> None:
     if program == "train.py":
         sys.path.insert(0, str(ROOT))
         import hydra.main  # noqa: F401
+        import jax
 
         import llc.compose
         import llc.job
@@ -70,6 +71,7 @@ def _serve(program: str) -> None:
             for fd, name in enumerate(request["files"]):
                 os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), fd)
             if program == "train.py":
+                jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])  # read once
                 sys.argv = [str(ROOT / program), *request["arguments"]]
                 runpy.run_path(sys.argv[0], run_name="__main__")
             else:

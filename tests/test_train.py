@@ -22,8 +22,8 @@ RUN_FILES = {".hydra", ".lock", "config.yaml", "metrics_summary.csv", "run_info.
 RUN_FILES |= {"target.json", "target.npz", "traces.nc", "train.log"}
 
 
-def train(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return forking.run("train.py", arguments, cwd)
+def train(cwd: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return forking.run("train.py", arguments, cwd, os.environ | env)
 
 
 def only(folder: Path, pattern: str) -> Path:
@@ -202,6 +202,20 @@ def test_no_coefficient_is_called_known_where_noise_moves_the_minimum(tmp_path: 
     done = train(tmp_path, "model=dln", "data=linear", "data.noise=normal", "training=truth", *TINY[1:])
     assert done.returncode == 0, done.stderr
     assert np.isnan(metrics(only(tmp_path, "outputs/*/*")).loc["sgld", "llc_true"])
+
+
+def test_a_job_that_differs_in_numbers_only_compiles_nothing(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+
+    def compiled(*overrides: str) -> set[str]:
+        done = train(tmp_path, *TINY, "sampler.sgld.thin=7", *overrides, JAX_COMPILATION_CACHE_DIR=str(cache))
+        assert done.returncode == 0, done.stderr
+        return {path.name for path in cache.glob("*-cache")}
+
+    first = compiled("sampler.sgld.step_size=1e-5")
+    assert any(name.startswith("jit__advance") for name in first)
+    numbers = ["seed=5", "posterior.gamma=3", "posterior.beta0=2", "sampler.sgld.step_size=2e-5"]
+    assert compiled(*numbers, "training.learning_rate=3e-3", "data.noise_scale=0.3") == first
 
 
 @pytest.mark.parametrize("threads", [1, 3])
