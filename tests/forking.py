@@ -32,7 +32,7 @@ def run(
         request = {
             "arguments": arguments,
             "folder": str(folder),
-            "env": dict(env or os.environ),
+            "env": dict(env or plain_environment()),
             "files": [os.devnull, str(out), str(err)],
         }
         print(json.dumps(request), file=server.stdin, flush=True)
@@ -40,10 +40,17 @@ def run(
         return subprocess.CompletedProcess([program, *arguments], code, out.read_text(), err.read_text())
 
 
+def plain_environment() -> dict[str, str]:
+    """Return the environment without what it has for this process alone."""
+    return {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+
+
 @cache
 def _server(program: str) -> subprocess.Popen[str]:
     command = [sys.executable, __file__, program]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=plain_environment(), text=True
+    )
     atexit.register(server.communicate)  # its input ends, and so does it
     return server
 
@@ -51,13 +58,14 @@ def _server(program: str) -> subprocess.Popen[str]:
 def _serve(program: str) -> None:
     if program == "train.py":
         sys.path.insert(0, str(ROOT))
-        import hydra.main  # noqa: F401
         import jax
 
         import llc.compose
         import llc.job
         import llc.sampling  # noqa: F401
     else:
+        # What it imports when it needs it, and so do our rules; of llc nothing.
+        import snakemake.report.html_reporter
         from snakemake.cli import main as snakemake
 
     warnings.simplefilter("ignore")  # JAX's of forks: it has no threads yet
