@@ -5,6 +5,7 @@ its ``folder`` and writes the exit code. Each is a process of its own, forked fr
 """
 
 import atexit
+import importlib
 import json
 import os
 import runpy
@@ -17,10 +18,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
+# What they import, some of it when they come to need it; for Snakemake nothing of llc, which is the folder's own.
+IMPORTED = {
+    "train.py": ["hydra.main", "llc.compose", "llc.job", "llc.sampling"],
+    "snakemake": ["snakemake.cli", "snakemake.report.html_reporter", "hydra.compose", "numpy", "smart_open", "yte"],
+}
 
 
 def run(
-    program: str, arguments: Iterable[str], folder: Path, env: Mapping[str, str] | None = None
+    program: str, arguments: Iterable[str], folder: Path, env: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Run ``snakemake`` or ``train.py`` in a folder, as ``subprocess.run`` would."""
     server = _server(program)
@@ -32,7 +38,7 @@ def run(
         request = {
             "arguments": arguments,
             "folder": str(folder),
-            "env": dict(env or plain_environment()),
+            "env": dict(env),
             "files": [os.devnull, str(out), str(err)],
         }
         print(json.dumps(request), file=server.stdin, flush=True)
@@ -58,16 +64,8 @@ def _server(program: str) -> subprocess.Popen[str]:
 def _serve(program: str) -> None:
     if program == "train.py":
         sys.path.insert(0, str(ROOT))
-        import jax
-
-        import llc.compose
-        import llc.job
-        import llc.sampling  # noqa: F401
-    else:
-        # What it imports when it needs it, and so do our rules; of llc nothing.
-        import snakemake.report.html_reporter
-        from snakemake.cli import main as snakemake
-
+    for module in IMPORTED[program]:
+        importlib.import_module(module)
     warnings.simplefilter("ignore")  # JAX's of forks: it has no threads yet
     for line in sys.stdin:
         request = json.loads(line)
@@ -79,13 +77,15 @@ def _serve(program: str) -> None:
             for fd, name in enumerate(request["files"]):
                 os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), fd)
             if program == "train.py":
+                import jax
+
                 jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])  # read once
                 sys.argv = [str(ROOT / program), *request["arguments"]]
                 runpy.run_path(sys.argv[0], run_name="__main__")
             else:
                 sys.path[0] = request["folder"]  # that folder's llc, as PYTHONPATH gives it to its jobs
                 sys.argv = ["snakemake", *request["arguments"]]
-                snakemake()
+                sys.modules["snakemake.cli"].main()
             sys.exit()
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 

@@ -23,7 +23,7 @@ RUN_FILES |= {"target.json", "target.npz", "traces.nc", "train.log"}
 
 
 def train(cwd: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return forking.run("train.py", arguments, cwd, forking.plain_environment() | env)
+    return forking.run("train.py", arguments, cwd, os.environ | env)
 
 
 def only(folder: Path, pattern: str) -> Path:
@@ -40,7 +40,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of one finished job of two samplers."""
     cwd = tmp_path_factory.mktemp("saved")
     command = [sys.executable, str(ROOT / "train.py"), *TINY, *TINY_NUTS, "sampler.names=[sgld,nuts]", "seed=3"]
-    subprocess.run(command, cwd=cwd, env=forking.plain_environment(), check=True)  # all of a process, started by itself
+    subprocess.run(command, cwd=cwd, check=True)  # all of a process, started by itself
     return only(cwd, "outputs/*/*")
 
 
