@@ -69,6 +69,6 @@ onsuccess:
 onerror:
     for name in PLANS:
         folder = f"results/sweeps/{name}"
-        if Path(folder, "jobs.csv").exists():  # else it was not asked for: --until run
+        if Path(folder, "jobs.csv").exists():  # not with --until run
             shell("python -m llc.summary --failures {folder:q} >&2")
     show_summaries()

@@ -30,25 +30,28 @@ def threads_of_batch(wildcards):
     return batches.read(f"{BATCHES}/{wildcards.batch}")["threads"]
 
 
+localrules:
+    target,
+    run,
+
+
 # A batch always ends well: what failed in it is seen by these, so that it fails alone.
 rule target:
+    """Take a target from its batch."""
     input:
         input_of_batched_target,
     output:
         update("results/targets/{target_id}/target.json"),
-    """Take a target from its batch."""
-    localrule: True
     shell:
         "test -e {output}"
 
 
 rule run:
+    """Take a run from its batch."""
     input:
         input_of_batched_run,
     output:
         update("results/runs/{run_id}/metrics_summary.csv"),
-    """Take a run from its batch."""
-    localrule: True
     shell:
         "test -e {output}"
 
