@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Read by JAX when it is imported, so set before any test module imports it.
 os.environ["NPROC"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of LAPACK, which eigendecompositions call
-# Half the compiling, which is most of a test. Jobs in processes of their own are compiled as a user's are.
+# Half the compiling, which is most of a test. The README's main job, in the gate, is compiled as a user's are.
 os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

@@ -46,17 +46,10 @@ def run(
         return subprocess.CompletedProcess([program, *arguments], code, out.read_text(), err.read_text())
 
 
-def plain_environment() -> dict[str, str]:
-    """Return the environment without what it has for this process alone."""
-    return {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
-
-
 @cache
 def _server(program: str) -> subprocess.Popen[str]:
     command = [sys.executable, __file__, program]
-    server = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=plain_environment(), text=True
-    )
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     atexit.register(server.communicate)  # its input ends, and so does it
     return server
 

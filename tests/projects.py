@@ -53,7 +53,7 @@ class Project:
     def _settle(self, folder: Path) -> None:
         self.folder = folder
         path = os.pathsep.join([str(BIN), os.environ["PATH"]])
-        self.env = {**forking.plain_environment(), "PATH": path, "PYTHONPATH": str(folder)}
+        self.env = {**os.environ, "PATH": path, "PYTHONPATH": str(folder)}
 
     def sweep(self, name: str, **params: str) -> None:
         lines = "\n".join(f"      {key.replace('__', '.')}: {value}" for key, value in params.items())
