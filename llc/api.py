@@ -24,9 +24,7 @@ from llc.rows import Data, Loss, Scalar, mean_loss
 from llc.sampling import Sampled, sample
 from llc.trees import Tree
 
-AWAY = (
-    0.1  # from w*, in each parameter, where it is tried whether a loss is a mean: of an exact fit it is 0, or rounding
-)
+AWAY = 0.1  # from w*, in each parameter, where a loss is tried for a mean: at an exact fit it is 0, or rounding
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ def main() -> None:
         member["arguments"].append(f"threads={threads}")
     while members:
         ended = _in_a_worker(train, members)
+        if ended == 0:  # it ended its worker, or none could start: what it is to replace must not pass for its result
+            Path(members[0]["result"]).unlink(missing_ok=True)
         # One that ends a worker in which others had been before it gets a worker of its own.
         members = members[max(ended, 1) :]
 
@@ -49,7 +51,9 @@ def _work(train: str) -> None:
         for member in members:
             # Without its target a job has not started, as when it is on its own.
             if all(Path(file).exists() for file in member["needs"]):
-                with _logged(Path(member["folder"])):
+                result = Path(member["result"])
+                result.unlink(missing_ok=True)  # a stale one, as Snakemake does when a job starts
+                with _logged(result.parent):
                     _run(train, member["arguments"])
             print(file=report, flush=True)  # fails if nobody looks after this worker any more
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from llc.artifacts import write_text
 from llc.plan import State
+from llc.records import METRICS
 from llc.sweep import SweepJob
 
 
@@ -89,14 +90,20 @@ def _cut(todo: Sequence[str], jobs: Mapping[str, SweepJob], states: Mapping[str,
 
 
 def _content(stage: str, jobs: list[SweepJob], results: Path, made_in: Mapping[str, str]) -> dict[str, Any]:
+    def run(job: SweepJob) -> Path:
+        return results / "runs" / job.run_id / METRICS
+
+    def target(job: SweepJob) -> Path:
+        return results / "targets" / job.target_id / "target.json"
+
     needs = [job.target_id for job in jobs] if stage == "run" else []
     return {
         "threads": jobs[0].threads,
         "after": sorted({made_in[target] for target in needs if target in made_in}),
         "members": [
             {
-                "folder": str(results / f"{stage}s" / (job.run_id if stage == "run" else job.target_id)),
-                "needs": [str(results / "targets" / job.target_id / "target.json")] if stage == "run" else [],
+                "result": (run(job) if stage == "run" else target(job)).as_posix(),
+                "needs": [target(job).as_posix()] if stage == "run" else [],
                 "arguments": job.command(stage, results),
             }
             for job in jobs

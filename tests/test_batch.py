@@ -28,7 +28,7 @@ def run(folder: Path, *whats: str, needs: tuple[str, ...] = ()) -> list[list[str
     """Return the lines of the log of each job of a batch."""
     (folder / "train.py").write_text(TRAIN)
     members: list[dict[str, Any]] = [
-        {"folder": str(folder / f"{i}"), "needs": list(needs) if what == "well" else [], "arguments": [what]}
+        {"result": str(folder / f"{i}/result"), "needs": list(needs) if what == "well" else [], "arguments": [what]}
         for i, what in enumerate(whats)
     ]
     (folder / "batch.json").write_text(json.dumps({"members": members}))
@@ -61,6 +61,14 @@ def test_a_job_that_takes_its_process_down_gets_one_of_its_own_and_the_others_go
     assert [log[-1] == "end" for log in logs] == [True, False, True, True]
     assert len({first, killed, third}) == 3
     assert third == fourth
+
+
+def test_a_result_that_was_to_be_replaced_does_not_pass_for_the_one_of_a_job_that_fails(tmp_path: Path) -> None:
+    for i in range(4):
+        (tmp_path / f"{i}").mkdir()
+        (tmp_path / f"{i}/result").touch()
+    run(tmp_path, "kill", "exit", "kill", "well", needs=(str(tmp_path / "gone.json"),))
+    assert [(tmp_path / f"{i}/result").exists() for i in range(4)] == [False, False, False, True]  # not started
 
 
 def test_a_job_whose_target_is_not_there_does_not_start(tmp_path: Path) -> None:

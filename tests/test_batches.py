@@ -26,8 +26,9 @@ def cut(folder: Path, jobs: list[SweepJob], **states: State) -> list[list[str]]:
     made = batches.make(folder, "run", by_id, {i: states.get(f"n{by_id[i].number}", MISSING) for i in by_id}, RESULTS)
     members = {batch: batches.read(batch)["members"] for batch in made.values()}
     for run_id, batch in made.items():
-        assert str(RESULTS / "runs" / run_id) in [member["folder"] for member in members[batch]]
-    return [[int(member["folder"][-12:], 16) for member in members[batch]] for batch in sorted(members, key=numbered)]
+        assert f"results/runs/{run_id}/metrics_summary.csv" in [member["result"] for member in members[batch]]
+    ids = {batch: [member["result"].split("/")[2] for member in members[batch]] for batch in members}
+    return [[int(run_id, 16) for run_id in ids[batch]] for batch in sorted(ids, key=numbered)]
 
 
 def numbered(batch: str) -> int:
@@ -73,7 +74,7 @@ def test_a_batch_says_what_each_job_is_given_and_which_batches_come_first(tmp_pa
     found = batches.read(batch)
     assert (found["threads"], found["after"]) == (2, [of_target[target_ids[0]]])
     assert found["members"][0] == {
-        "folder": run,
+        "result": f"{run}/metrics_summary.csv",
         "needs": [f"{target}/target.json"],
         "arguments": ["seed=0", f"expect_id={jobs[0].run_id}", f"target={target}", f"hydra.run.dir={run}"],
     }

@@ -4,13 +4,12 @@ import atexit
 import shlex
 import sys
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
-
-from dataclasses import replace
 
 from llc import locks, plan, progress, sweep
 from llc.config import ConfigError, nearest
