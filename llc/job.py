@@ -66,9 +66,8 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         problem = target.problem(job)
     model, dataset, loss_fn = problem
     others, moving = {}, None
-    if (
-        job.stage == "run"
-    ):  # what is wrong with these is told before training, and does not fail a target that is shared
+    # What is wrong with these is told before training, and does not fail a target that is shared.
+    if job.stage == "run":
         others = elsewhere.load(job, problem)
         patterns = job.posterior.restrict
         moving = None if patterns is None else restrict.moving(patterns, model.layout)

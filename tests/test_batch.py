@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from killing import tables
 from projects import Project
+
+from llc import batch
 
 TRAIN = """\
 import os, signal, sys
@@ -69,6 +72,16 @@ def test_a_result_that_was_to_be_replaced_does_not_pass_for_the_one_of_a_job_tha
         (tmp_path / f"{i}/result").touch()
     run(tmp_path, "kill", "exit", "kill", "well", needs=(str(tmp_path / "gone.json"),))
     assert [(tmp_path / f"{i}/result").exists() for i in range(4)] == [False, False, False, True]  # not started
+
+
+def test_nor_where_no_worker_can_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result, file = tmp_path / "result", tmp_path / "batch.json"
+    result.touch()
+    file.write_text(json.dumps({"members": [{"result": str(result), "needs": [], "arguments": []}]}))
+    monkeypatch.setattr(sys, "executable", "false")
+    monkeypatch.setattr(sys, "argv", ["batch", "train.py", str(file), "1"])
+    batch.main()
+    assert not result.exists()
 
 
 def test_a_job_whose_target_is_not_there_does_not_start(tmp_path: Path) -> None:
