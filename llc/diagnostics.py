@@ -9,7 +9,7 @@ import numpy as np
 from arviz_stats.base import array_stats
 from jaxtyping import Float
 
-from llc.limits import DRIFT_MAX, ESS_MIN, RHAT_MAX
+from llc.limits import DRIFT_MAX, ESS_MIN, RHAT_DISTANCE_MAX, RHAT_MAX
 
 
 class Diagnosis(NamedTuple):
@@ -31,20 +31,26 @@ def diagnose(draws: Float[np.ndarray, "chains draws"]) -> Diagnosis:
     Vehtari, Gelman, Simpson, Carpenter and Bürkner (2021), Bayesian Analysis 16(2), as ArviZ has
     them; the drift is the comparison of Geweke (1992) between halves.
     """
-    chains, n = draws.shape
     mean = float(draws.mean())
     if not (np.ptp(draws, axis=1) > 0).all():
         return Diagnosis(mean, None, None, None, None, None)
-    # ArviZ asks for two chains; of one the two halves are compared, as splitting does anyway.
-    halves = draws if chains > 1 else draws[:, : n // 2 * 2].reshape(2, -1)
     return Diagnosis(
         mean=mean,
         mcse=_finite(array_stats.mcse(draws, method="mean")),
         ess=_finite(array_stats.ess(draws, method="bulk")),
         ess_tail=_finite(array_stats.ess(draws, method="tail", prob=(0.05, 0.95))),
-        rhat=_finite(array_stats.rhat(halves)),
+        rhat=rhat(draws),
         drift=_drift(draws),
     )
+
+
+def rhat(draws: Float[np.ndarray, "chains draws"]) -> float | None:
+    """Return the rank-normalised, split R-hat of one quantity; None where it has none, as of a constant."""
+    chains, n = draws.shape
+    if not np.ptp(draws) > 0 or not np.isfinite(draws).all():
+        return None
+    # ArviZ asks for two chains; of one the two halves are compared, as splitting does anyway.
+    return _finite(array_stats.rhat(draws if chains > 1 else draws[:, : n // 2 * 2].reshape(2, -1)))
 
 
 def _drift(draws: Float[np.ndarray, "chains draws"]) -> float | None:
@@ -54,13 +60,24 @@ def _drift(draws: Float[np.ndarray, "chains draws"]) -> float | None:
     return _finite((second.mean() - first.mean()) / error) if error > 0 else None
 
 
-def faults(found: Diagnosis, drift_max: float = DRIFT_MAX) -> list[str]:
-    """Return what speaks against convergence, each as a text for a person; empty: nothing does."""
+def faults(found: Diagnosis, rhat_distance: float | None, drift_max: float = DRIFT_MAX) -> list[str]:
+    """Return what speaks against convergence, each as a text for a person; empty: nothing does.
+
+    Chains that all start at w* and fill the flat directions slowly agree on a λ̂ that is not yet that of the posterior:
+    it changes by less than its noise while they go the same way. ‖w − w*‖² shows it, for there nothing else is seen.
+
+    Parameters
+    ----------
+    rhat_distance
+        R-hat of ‖w − w*‖²; None: it is not known.
+    """
     if found.rhat is None or found.mcse is None or found.ess is None or found.ess_tail is None:
         return ["a chain did not move, or there are too few draws"]
     texts = []
     if found.rhat > RHAT_MAX:
         texts.append(f"R-hat {found.rhat:.3f} > {RHAT_MAX}")
+    if rhat_distance is not None and rhat_distance > RHAT_DISTANCE_MAX:
+        texts.append(f"R-hat of the distance from w* {rhat_distance:.3f} > {RHAT_DISTANCE_MAX}: λ̂ may still change")
     if min(found.ess, found.ess_tail) < ESS_MIN:
         texts.append(f"ESS {min(found.ess, found.ess_tail):.0f} < {ESS_MIN:.0f}")
     if found.drift is not None and abs(found.drift) > drift_max:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llc import limits
-from llc.diagnostics import Diagnosis, diagnose, faults
+from llc.diagnostics import Diagnosis, diagnose, faults, rhat
 from llc.samplers.trace import Trace
 
 CI_WIDTH = 1.96  # half the 95 % interval, in standard errors
@@ -31,6 +31,7 @@ class Estimate:
     ess: float | None
     ess_tail: float | None
     rhat: float | None  # rank-normalised, split
+    rhat_distance: float | None  # the same of ‖w − w*‖²
     accept_rate: float | None
     n_divergent: int
     n_chains: int
@@ -127,7 +128,8 @@ def estimate(
         return Estimate(**common, **empty | {"status": "diverged", "reason": "a chain left the finite numbers"})
 
     found = diagnose(llc)
-    bias, distance2 = _mean(trace.excess), _mean(trace.stats.get("distance2"))
+    distances = trace.stats.get("distance2")
+    bias, distance2 = _mean(trace.excess), _mean(distances)
     subtracted = (bias or 0.0) * trace.correct
     mean = found.mean - subtracted
     # A chain that never moved has an estimate but no error to report.
@@ -135,6 +137,7 @@ def estimate(
     low, high = (None, None) if mcse is None else (mean - CI_WIDTH * mcse, mean + CI_WIDTH * mcse)
     rounding = n * beta * abs(loss_star) * ROUNDING * float(np.finfo(trace.loss.dtype).eps)
     measured: dict[str, Any] = {
+        "rhat_distance": None if distances is None else rhat(distances.astype(np.float64)),
         "drift": found.drift,
         "llc_bias": bias,
         "below": float(np.mean(llc < -rounding)),
@@ -173,6 +176,7 @@ def _verdict(
     divergent: float,
     deficit: float,
     *,
+    rhat_distance: float | None,
     drift: float | None,
     llc_bias: float | None,
     below: float,
@@ -181,7 +185,7 @@ def _verdict(
     """Return the status and its reason: the first of the table that applies, the gravest first."""
     if trace.ended == "warmup":
         return "not_converged", "the budget ended during warm-up: raise it, or lower warmup"
-    against = faults(found)
+    against = faults(found, rhat_distance)
     if divergent > limits.DIVERGENT_MAX:
         against.append(f"{divergent:.1%} of the draws diverged > {limits.DIVERGENT_MAX:.0%}")
     if trace.ended == "budget":

@@ -114,6 +114,7 @@ def estimate_of(value: float | Mapping[str, Any] | None) -> Estimate:
         "ess": 500.0 if ok else None,
         "ess_tail": 500.0 if ok else None,
         "rhat": 1.001 if ok else None,
+        "rhat_distance": 1.01 if ok else None,
         "accept_rate": None,
         "n_divergent": 0,
         "n_chains": CHAINS,

@@ -129,7 +129,7 @@ def test_one_draw_that_is_not_finite_empties_the_estimate(bad: float) -> None:
     found = estimate_of(llc)
     assert found.status == "diverged"
     estimates = (found.llc_mean, found.llc_std, found.llc_mcse, found.llc_ci_low, found.llc_ci_high)
-    assert (*estimates, found.ess, found.ess_tail, found.rhat) == (None,) * 8
+    assert (*estimates, found.ess, found.ess_tail, found.rhat, found.rhat_distance) == (None,) * 9
 
 
 def test_sampler_statistics_are_averaged_and_counted() -> None:
@@ -176,6 +176,27 @@ def test_a_predicted_bias_that_is_no_number_is_not_taken_for_none() -> None:
     excess = np.full(llc.shape, 1.0)
     excess[0, 5] = np.nan
     assert verdict_on(replace(trace_of(llc), excess=excess, correct=True)).status == "not_converged"
+
+
+def test_chains_that_still_move_away_from_w_star_have_not_converged() -> None:
+    llc, rng = independent(), np.random.default_rng(1)
+    settled_there = rng.chisquare(50, size=llc.shape) / 10
+    found = estimate_of(llc, distance2=settled_there)
+    assert found.status == "ok"
+    assert found.rhat_distance == pytest.approx(1.0, abs=0.01)
+    moving = estimate_of(llc, distance2=settled_there * np.linspace(0.5, 1.0, llc.shape[1]))
+    assert moving.rhat == found.rhat
+    assert moving.status == "not_converged"
+    assert moving.reason == f"R-hat of the distance from w* {moving.rhat_distance:.3f} > 1.1: λ̂ may still change"
+
+
+def test_a_distance_that_is_not_finite_has_no_rhat_and_is_told() -> None:
+    llc = independent()
+    distance2 = np.ones(llc.shape)
+    distance2[0, 5] = np.inf
+    found = estimate_of(llc, distance2=distance2)
+    assert (found.rhat_distance, found.status) == (None, "not_converged")
+    assert "finite" in found.reason
 
 
 def test_a_budget_that_ends_before_the_rule_is_a_reason() -> None:

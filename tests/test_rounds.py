@@ -52,7 +52,12 @@ def drifting(key: Any, posterior: Any, state: Any, *, draws: int) -> Any:
     noise = jax.random.normal(key, time.shape) / 50
     level = jnp.minimum(time / 400, 1.0)
     loss = posterior.loss(posterior.w_star) + level + noise
-    return state + draws, {"loss": loss, "loss_elsewhere": loss + 1, "work": jnp.ones(time.shape)}
+    return state + draws, {
+        "loss": loss,
+        "distance2": noise**2,
+        "loss_elsewhere": loss + 1,
+        "work": jnp.ones(time.shape),
+    }
 
 
 def run_drifting(**settings: Any) -> Trace:
@@ -94,8 +99,16 @@ def test_a_slow_descent_that_a_verdict_lets_pass_does_not_end_it(fall: float, en
     noise -= noise.mean()
     error = 10.0 * np.sqrt(2 / (4 * n / 2))  # of the difference of the halves
     llc = 100.0 + noise - np.linspace(-1.0, 1.0, n) * fall * error
-    assert faults(diagnose(llc)) == []
-    assert rounds._converged(llc) is ends
+    assert faults(diagnose(llc), None) == []
+    assert rounds._converged(llc, rng.normal(size=(4, n)) ** 2) is ends
+
+
+@pytest.mark.parametrize(("speed", "ends"), [(0.0, True), (1.0, False)])
+def test_it_goes_on_while_the_chains_move_away_from_w_star(speed: float, ends: bool) -> None:
+    rng, n = np.random.default_rng(0), 800
+    llc = 100.0 + rng.normal(scale=10.0, size=(4, n))
+    distance2 = rng.chisquare(50, size=(4, n)) * (1 + speed * np.linspace(0.0, 1.0, n))
+    assert rounds._converged(llc, distance2) is ends
 
 
 def test_draws_that_are_asked_for_are_given_as_they_are() -> None:
@@ -109,7 +122,8 @@ def test_one_lucky_look_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None
     looks = iter([True, False, True, True])
     seen: list[int] = []
 
-    def converged(llc: np.ndarray) -> bool:
+    def converged(llc: np.ndarray, distance2: np.ndarray) -> bool:
+        assert distance2.shape == llc.shape
         seen.append(llc.shape[1])
         return next(looks)
 

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
-from llc.diagnostics import diagnose, faults, settled
+from llc.diagnostics import diagnose, faults, rhat, settled
 from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
 from llc.posterior import Posterior
 from llc.samplers.trace import Trace
@@ -83,8 +83,8 @@ def collect(
     ----------
     advance
         Jitted ``(key, posterior, state, *hyper, draws=ROUND, **static) -> (state, stats)``. The
-        stats have ``loss`` and ``work``, the gradients of the full loss that each draw took,
-        and are (chains, draws).
+        stats have ``loss``, ``distance2``, which is ‖w − w*‖², and ``work``, the gradients of the full
+        loss that each draw took, and are (chains, draws).
     tuning
         Draws at the front that are always dropped.
     draws
@@ -129,8 +129,11 @@ def collect(
             ):
                 ended = "diverging"
                 break
-            loss = np.concatenate([r["loss"] for r in rounds], axis=1)[:, tuning:].astype(np.float64)
-            passed = passed + 1 if _converged(float(posterior.nbeta) * (loss - loss_star)) else 0
+            loss, distance2 = (
+                np.concatenate([r[name] for r in rounds], axis=1)[:, tuning:].astype(np.float64)
+                for name in ("loss", "distance2")
+            )
+            passed = passed + 1 if _converged(float(posterior.nbeta) * (loss - loss_star), distance2) else 0
             if passed == LOOKS:
                 ended = "converged"
                 break
@@ -180,6 +183,8 @@ def carefully(run: Callable[..., tuple[State, Trace]], target_accept: float, dra
     return state, trace
 
 
-def _converged(llc: Float[np.ndarray, "chains draws"]) -> bool:
-    found = diagnose(llc[:, settled(llc) :])
-    return not faults(found, DRIFT_SETTLED) and found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
+def _converged(llc: Float[np.ndarray, "chains draws"], distance2: Float[np.ndarray, "chains draws"]) -> bool:
+    dropped = settled(llc)
+    found = diagnose(llc[:, dropped:])
+    against = faults(found, rhat(distance2[:, dropped:]), DRIFT_SETTLED)
+    return not against and found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
