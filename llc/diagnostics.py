@@ -60,29 +60,27 @@ def _drift(draws: Float[np.ndarray, "chains draws"]) -> float | None:
     return _finite((second.mean() - first.mean()) / error) if error > 0 else None
 
 
-def faults(found: Diagnosis, rhat_distance: float | None, drift_max: float = DRIFT_MAX) -> list[str]:
-    """Return what speaks against convergence, each as a text for a person; empty: nothing does.
-
-    Chains that all start at w* and fill the flat directions slowly agree on a λ̂ that is not yet that of the posterior:
-    it changes by less than its noise while they go the same way. ‖w − w*‖² shows it, for there nothing else is seen.
-
-    Parameters
-    ----------
-    rhat_distance
-        R-hat of ‖w − w*‖²; None: it is not known.
-    """
+def faults(found: Diagnosis, drift_max: float = DRIFT_MAX) -> list[str]:
+    """Return what speaks against convergence, each as a text for a person; empty: nothing does."""
     if found.rhat is None or found.mcse is None or found.ess is None or found.ess_tail is None:
         return ["a chain did not move, or there are too few draws"]
     texts = []
     if found.rhat > RHAT_MAX:
         texts.append(f"R-hat {found.rhat:.3f} > {RHAT_MAX}")
-    if rhat_distance is not None and rhat_distance > RHAT_DISTANCE_MAX:
-        texts.append(f"R-hat of the distance from w* {rhat_distance:.3f} > {RHAT_DISTANCE_MAX}: λ̂ may still change")
     if min(found.ess, found.ess_tail) < ESS_MIN:
         texts.append(f"ESS {min(found.ess, found.ess_tail):.0f} < {ESS_MIN:.0f}")
     if found.drift is not None and abs(found.drift) > drift_max:
         texts.append(f"the halves differ by {abs(found.drift):.1f} > {drift_max:.0f} standard errors")
     return texts
+
+
+def spreading(rhat_distance: float | None) -> bool:
+    """Return whether chains are still on their way out from w*, as the R-hat of ‖w − w*‖² tells.
+
+    Chains that all start at w* and fill the flat directions slowly agree on a λ̂ that is not yet that of the posterior,
+    for it changes by less than its noise while they go the same way. None: the distance is not known.
+    """
+    return rhat_distance is not None and rhat_distance > RHAT_DISTANCE_MAX
 
 
 def settled(draws: Float[np.ndarray, "chains draws"]) -> int:

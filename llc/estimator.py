@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llc import limits
-from llc.diagnostics import Diagnosis, diagnose, faults, rhat
+from llc.diagnostics import Diagnosis, diagnose, faults, rhat, spreading
 from llc.samplers.trace import Trace
 
 CI_WIDTH = 1.96  # half the 95 % interval, in standard errors
@@ -51,7 +51,7 @@ class Estimate:
     llc_bias: float | None  # excess that the sampler predicts; llc_mean is without it if step_size is auto
     below: float | None  # share of draws with a loss below L_n(w*)
     reach: float | None  # γ E‖w − w*‖² / d: γ alone allows 1; nothing at γ = 0
-    status: str  # ok, not_converged, biased, negative, not_minimum, not_local, diverged
+    status: str  # ok, not_converged, biased, negative, not_minimum, not_local, metastable, diverged
     reason: str  # why it is not ok, for a person
     # Of each of the other data, by its name: nβ (E[L(w)] − L(w*)), its error, R-hat, and L(w*) there.
     elsewhere: dict[str, float | None] = field(default_factory=dict)
@@ -185,7 +185,7 @@ def _verdict(
     """Return the status and its reason: the first of the table that applies, the gravest first."""
     if trace.ended == "warmup":
         return "not_converged", "the budget ended during warm-up: raise it, or lower warmup"
-    against = faults(found, rhat_distance)
+    against = faults(found)
     if divergent > limits.DIVERGENT_MAX:
         against.append(f"{divergent:.1%} of the draws diverged > {limits.DIVERGENT_MAX:.0%}")
     if trace.ended == "budget":
@@ -208,6 +208,9 @@ def _verdict(
         return "not_minimum", f"the LLC is too low by {lacks}: train or polish longer, or raise γ"
     if reach is not None and reach > limits.REACH_MAX:
         return "not_local", f"the draws are {reach:.2g} times as far from w* (squared) as γ alone lets them be: raise γ"
+    if trace.ended == "metastable" or spreading(rhat_distance):
+        moving = f"the chains still move away from w* (R-hat of the distance {rhat_distance:.3f})"
+        return "metastable", f"{moving}: the LLC is of the region reached so far: raise γ or the budget"
     return "ok", ""
 
 

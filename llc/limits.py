@@ -4,7 +4,7 @@
 # 100 effective draws a chain with four chains.
 RHAT_MAX = 1.01
 ESS_MIN = 400.0
-RHAT_DISTANCE_MAX = 1.1  # of ‖w − w*‖²; no number of the table, but while it grows λ̂ is not that of the posterior
+RHAT_DISTANCE_MAX = 1.1  # of ‖w − w*‖²: while that grows λ̂ is of the region reached so far
 DRIFT_MAX = 3.0  # difference of the means of the two halves, in its standard errors
 DRIFT_SETTLED = 2.0  # the same for sampling by rule to end: a descent as slow as the trace is long stays below 3
 DIVERGENT_MAX = 0.01  # share of draws; on w1²w2² 5 % of them made `ok` estimates 13 % low

@@ -33,6 +33,7 @@ MARKERS = {
     "negative": "v",
     "not_minimum": "D",
     "not_local": "p",
+    "metastable": "h",
     "diverged": "x",
     "failed": "+",
 }

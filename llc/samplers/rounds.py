@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
-from llc.diagnostics import diagnose, faults, rhat, settled
+from llc.diagnostics import diagnose, faults, rhat, settled, spreading
 from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
 from llc.posterior import Posterior
 from llc.samplers.trace import Trace
@@ -89,8 +89,8 @@ def collect(
         Draws at the front that are always dropped.
     draws
         So many are kept, and no rule applies. None: draws are added until R-hat, ESS and drift
-        are within their limits and the standard error is below 2 % of λ̂, what still remembers
-        the start is dropped, and the ``budget`` is the end.
+        are within their limits, the standard error is below 2 % of λ̂ and the distance from w* has
+        settled; what still remembers the start is dropped, and the ``budget`` is the end.
     budget
         Gradients of the full loss per chain; no round is begun that would exceed it if it took what the last one did.
     start_work
@@ -102,7 +102,8 @@ def collect(
     step = clock.compile(advance, key, posterior, state, *hyper, draws=ROUND, **static)
     loss_star = float(jax.jit(Posterior.loss)(posterior, posterior.w_star))
     rounds: list[Stats] = []
-    spent, look, passed, ended = start_work, 2 * ROUND, 0, "draws"
+    spent, look, ended = start_work, 2 * ROUND, "draws"
+    passed, at_rest = 0, 0  # looks in a row that found λ̂ converged; that found the distance settled too
     while True:
         state, found = step(jax.random.fold_in(key, len(rounds)), posterior, state, *hyper)
         rounds.append({name: np.asarray(values) for name, values in found.items()})
@@ -133,12 +134,14 @@ def collect(
                 np.concatenate([r[name] for r in rounds], axis=1)[:, tuning:].astype(np.float64)
                 for name in ("loss", "distance2")
             )
-            passed = passed + 1 if _converged(float(posterior.nbeta) * (loss - loss_star), distance2) else 0
-            if passed == LOOKS:
+            converged, rests = _verdict(float(posterior.nbeta) * (loss - loss_star), distance2)
+            passed = (passed + 1) * converged
+            at_rest = (at_rest + 1) * (converged and rests)
+            if at_rest == LOOKS:
                 ended = "converged"
                 break
         if spent + last > budget:  # another such round would be over it
-            ended = "budget" if kept > 0 else "warmup"
+            ended = "metastable" if passed >= LOOKS else "budget" if kept > 0 else "warmup"
             break
     stats = {name: np.concatenate([r[name] for r in rounds], axis=1) for name in rounds[0]}
     work = float(stats.pop("work").sum(dtype=np.float64)) + start_work * len(stats["loss"])
@@ -183,8 +186,9 @@ def carefully(run: Callable[..., tuple[State, Trace]], target_accept: float, dra
     return state, trace
 
 
-def _converged(llc: Float[np.ndarray, "chains draws"], distance2: Float[np.ndarray, "chains draws"]) -> bool:
+def _verdict(llc: Float[np.ndarray, "chains draws"], distance2: Float[np.ndarray, "chains draws"]) -> tuple[bool, bool]:
+    """Return whether λ̂ has converged, and whether the distance from w* has settled."""
     dropped = settled(llc)
     found = diagnose(llc[:, dropped:])
-    against = faults(found, rhat(distance2[:, dropped:]), DRIFT_SETTLED)
-    return not against and found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
+    precise = found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
+    return precise and not faults(found, DRIFT_SETTLED), not spreading(rhat(distance2[:, dropped:]))
