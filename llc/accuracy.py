@@ -9,7 +9,9 @@ import pandas as pd
 
 REFERENCES = ("llc_exact", "gibbs", "llc_true")  # gibbs is exact but for its own standard error
 WITHIN = 4.0  # standard errors
-COLUMNS = ["sampler", "reference", "n", "mean_error", "sd_error", "mean_abs_error", "order", "n_ok", "ok_within"]
+SETTLED = ("ok", "metastable")  # verdicts of which λ̂ has converged
+COLUMNS = ["sampler", "reference", "n", "mean_error", "sd_error", "mean_abs_error", "order"]
+COLUMNS += [column for status in SETTLED for column in (f"n_{status}", f"{status}_within")]
 
 
 def accuracy(estimates: pd.DataFrame) -> pd.DataFrame:
@@ -26,7 +28,8 @@ def accuracy(estimates: pd.DataFrame) -> pd.DataFrame:
         ``n``: estimates that have the reference. ``mean_error``, ``sd_error``,
         ``mean_abs_error``: of λ̂/reference − 1. ``order``: share of pairs of jobs that λ̂ puts in
         the reference's order. ``n_ok``: estimates of status ``ok``; ``ok_within``: share of these
-        within 4 standard errors, of the estimate and of the reference together.
+        within 4 standard errors, of the estimate and of the reference together; and the same of
+        ``metastable``.
     """
     if "llc_mean" not in estimates:
         return pd.DataFrame(columns=COLUMNS)
@@ -53,8 +56,7 @@ def _row(sampler: str, reference: str, found: pd.DataFrame) -> dict[str, object]
     ordered = [(value[i] < value[j]) == (truth[i] < truth[j]) for i, j in pairs]
     own = found["gibbs_mcse"].to_numpy(float) if reference == "gibbs" else 0.0
     near = np.abs(value - truth) <= WITHIN * np.hypot(found["llc_mcse"].to_numpy(float), own)
-    ok = (found["status"] == "ok").to_numpy()
-    return {
+    row: dict[str, object] = {
         "sampler": sampler,
         "reference": reference,
         "n": len(found),
@@ -62,6 +64,9 @@ def _row(sampler: str, reference: str, found: pd.DataFrame) -> dict[str, object]
         "sd_error": error.std(ddof=1) if len(error) > 1 else None,
         "mean_abs_error": np.abs(error).mean(),
         "order": np.mean(ordered) if ordered else None,
-        "n_ok": int(ok.sum()),
-        "ok_within": near[ok].mean() if ok.any() else None,
     }
+    for status in SETTLED:
+        own_status = (found["status"] == status).to_numpy()
+        row[f"n_{status}"] = int(own_status.sum())
+        row[f"{status}_within"] = near[own_status].mean() if own_status.any() else None
+    return row

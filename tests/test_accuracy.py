@@ -28,6 +28,13 @@ def test_errors_order_and_calibration_are_those_by_hand() -> None:
     assert row["mean_abs_error"] == pytest.approx(0.55 / 3)
     assert row["order"] == pytest.approx(2 / 3)  # 19 and 18 are the wrong way round
     assert row["ok_within"] == 0.5  # 1 is within 4 × 0.3 and not within 4 × 0.2
+    assert (row["n_metastable"], row["metastable_within"]) == (0, None)
+
+
+def test_estimates_that_are_metastable_are_counted_by_themselves() -> None:
+    found = accuracy(table((0, "sgld", 11.0, 0.3, "ok", 10.0), (1, "sgld", 19.0, 0.2, "metastable", 20.0)))
+    (row,) = found.to_dict("records")
+    assert (row["n_ok"], row["ok_within"], row["n_metastable"], row["metastable_within"]) == (1, 1.0, 1, 0.0)
 
 
 def test_gibbs_is_a_reference_with_an_error_of_its_own() -> None:
