@@ -15,6 +15,7 @@ from jaxtyping import Float, Int, Shaped
 from llc import npz, own, seeds
 from llc.config import DigitsData, NpzData, OwnData, TeacherData, require
 from llc.models import Model
+from llc.rows import parts
 
 Inputs = Float[np.ndarray, "n ..."] | Int[np.ndarray, "n ..."]  # (n, d_in), but of a user's own
 Labels = Float[np.ndarray, "n ..."] | Int[np.ndarray, "n ..."]  # (n, d_out) or (n,), but with a user's own loss
@@ -34,7 +35,7 @@ class Dataset(NamedTuple):
         """Return the digest of the arrays that a target was trained on."""
         digest = hashlib.sha256()
         for array in (self.x, self.y):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(array.ravel().data)
         return digest.hexdigest()
 
 
@@ -58,16 +59,19 @@ def load(config: TeacherData | DigitsData | NpzData, seed: int, model: Model | N
 def _teacher(config: TeacherData, seed: int, model: Model) -> Dataset:
     inputs, noise = seeds.rng(seed, "data"), seeds.rng(seed, "noise")
     shape = (config.n_data, model.widths[0])
-    unit = inputs.standard_normal(shape) if config.x_dist == "normal" else inputs.uniform(-1.0, 1.0, shape)
-    x = config.x_scale * unit
+    x = inputs.standard_normal(shape) if config.x_dist == "normal" else inputs.uniform(-1.0, 1.0, shape)
+    x *= config.x_scale
     assert model.teach is not None  # parsed: llc's own models have teachers
     w_true = model.teach(seeds.rng(seed, "teacher"))
     with jax.enable_x64(True):
-        y = np.asarray(jax.jit(model.apply)(jnp.asarray(w_true), jnp.asarray(x)))
+        w, apply = jnp.asarray(w_true), jax.jit(model.apply)
+        y = np.empty((len(x), model.widths[-1]))
+        for part in parts(len(x)):
+            y[part] = apply(w, jnp.asarray(x[part]))
     if config.noise == "normal":
-        y = y + config.noise_scale * noise.standard_normal(y.shape)
+        y += config.noise_scale * noise.standard_normal(y.shape)
     elif config.noise == "student_t":
-        y = y + config.noise_scale * noise.standard_t(3, y.shape)
+        y += config.noise_scale * noise.standard_t(3, y.shape)
     assert config.sigma is not None  # parsed: filled in
     return Dataset(x, y, x[:0], y[:0], config.sigma, w_true)
 

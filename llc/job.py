@@ -85,11 +85,11 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
 
     with timings.measure("import"):  # seconds, which a target has no use for
         from llc.sampling import sample
-    rows = batch(dataset.x, dataset.y, dataset.sigma, job.precision)
     full = None
     quadratic = model.linear and losses.squares(job, dataset)
     if quadratic and len(dataset.x) > sum(dataset.x.shape[1:] + dataset.y.shape[1:]):
         full = batch(*sufficient_rows(dataset.x, dataset.y), dataset.sigma, job.precision)
+    rows = batch(dataset.x, dataset.y, dataset.sigma, job.precision)
     posterior = tempered(
         loss_fn, rows, found.w_star, job.posterior, job.precision,
         full=full,
@@ -109,6 +109,7 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
             "llc_deficit": deficit(posterior, found.grad_norm),
             **answers._asdict(),
         }
+    del problem, dataset, others  # sampling takes what it needs of them in the posterior
     traces: dict[str, Trace] = {}
     estimates: dict[str, Estimate] = {}
     for name in sorted(job.sampler.names):

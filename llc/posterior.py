@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
 from llc.config import PosteriorConfig
-from llc.rows import Data, Loss, Params, Scalar, mean_loss, n_rows, take
+from llc.rows import Data, Loss, Params, Scalar, mean_loss, n_rows, parts, take
 
 FEW = 4  # rows that it is tried on whether a loss is a mean
 DOUBLED = (1.98, 2.02)  # a sum over rows when each is there twice, over what it was
@@ -41,8 +41,12 @@ def batch(
     precision: str,
 ) -> Batch:
     """Return rows as JAX arrays of the given precision; integers stay integers."""
-    x, y = (a if a.dtype.kind == "i" else a.astype(precision) for a in (x, y))
-    return Batch(jnp.asarray(x), jnp.asarray(y), jnp.asarray(sigma, precision))
+
+    def cast(a: Shaped[np.ndarray, "n ..."]) -> Shaped[Array, "n ..."]:
+        # Of what jnp.asarray is given it has two copies at a time.
+        return jax.device_put(a if a.dtype.kind == "i" else a.astype(precision, copy=False))
+
+    return Batch(cast(x), cast(y), jnp.asarray(sigma, precision))
 
 
 def negative_log_likelihood(
@@ -89,8 +93,12 @@ def sufficient_rows(
 
     With [X Y] = QT and Q orthonormal, ‖Y − XW‖ = ‖T_Y − T_X W‖ for every W, so the
     m = d_in + d_out rows of T, rescaled from a mean over n rows to one over m, stand for all.
+    Of many rows T is found part by part: that of some, with more rows below it, has a T in turn.
     """
-    triangle = np.linalg.qr(np.concatenate([x, y], axis=1), mode="r")
+    triangle: Any = np.empty((0, x.shape[1] + y.shape[1]))
+    for part in parts(len(x)):
+        more = np.concatenate([x[part], y[part]], axis=1)
+        triangle = np.linalg.qr(np.concatenate([triangle, more]), mode="r")
     rows = triangle * np.sqrt(len(triangle) / len(x))
     return rows[:, : x.shape[1]], rows[:, x.shape[1] :]
 

@@ -22,7 +22,7 @@ from llc.ids import target_id
 from llc.models import Model
 from llc.posterior import batch
 from llc.records import BadTarget
-from llc.rows import Loss, mean_loss
+from llc.rows import Loss, mean_loss, parts
 from llc.training import train
 
 
@@ -170,8 +170,12 @@ def full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[floa
     """Return L_n(w*) and ‖∇L_n(w*)‖ over all the data, in float64."""
     data = problem.data
     with jax.enable_x64(True):
-        rows = batch(data.x, data.y, data.sigma, "float64")
-        loss, gradient = jax.jit(jax.value_and_grad(partial(mean_loss, problem.loss_fn)))(
-            jnp.asarray(w_star, jnp.float64), rows
-        )
-        return float(loss), float(jnp.linalg.norm(gradient))
+        of_part = jax.jit(jax.value_and_grad(partial(mean_loss, problem.loss_fn)))
+        w = jnp.asarray(w_star, jnp.float64)
+        loss, gradient = 0.0, jnp.zeros_like(w)
+        for part in parts(len(data.x)):
+            rows = batch(data.x[part], data.y[part], data.sigma, "float64")
+            value, slope = of_part(w, rows)
+            share = len(rows.x) / len(data.x)
+            loss, gradient = loss + share * float(value), gradient + share * slope
+        return loss, float(jnp.linalg.norm(gradient))

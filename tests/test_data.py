@@ -1,5 +1,7 @@
 """Datasets: real digits, teachers, a user's arrays."""
 
+import hashlib
+import tracemalloc
 from pathlib import Path
 
 import jax
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from llc import data, models
+from llc import data, models, rows
 from llc.config import DigitsData, DlnModel, MlpModel, NpzData, TeacherData
 
 MLP = models.build(MlpModel(widths=[5], d_in=3, d_out=2))
@@ -45,6 +47,29 @@ def test_teacher_labels_are_the_teachers_outputs_plus_the_noise() -> None:
         np.testing.assert_allclose(silent.y, MLP.apply(jnp.asarray(silent.w_true), jnp.asarray(silent.x)))
     residual = noisy.y - silent.y
     assert residual.std() == pytest.approx(0.3, rel=5 / np.sqrt(2 * residual.size))
+
+
+@pytest.mark.parametrize("noise", ["none", "normal", "student_t"])
+def test_labels_of_many_rows_are_those_of_all_at_once(noise: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = TeacherData(n_data=1000, noise=noise)
+    whole = data.load(config, 0, MLP)
+    monkeypatch.setattr(rows, "PART", 300)
+    found = data.load(config, 0, MLP)
+    np.testing.assert_array_equal(found.x, whole.x)
+    np.testing.assert_allclose(found.y, whole.y, rtol=1e-12, atol=1e-14)
+
+
+def test_data_are_made_and_digested_in_little_more_memory_than_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "PART", 1000)
+    tracemalloc.start()
+    found = data.load(TeacherData(n_data=50_000, noise="none"), 0, MLP)
+    digest = found.sha256()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.2 * (found.x.nbytes + found.y.nbytes)
+    assert digest == hashlib.sha256(found.x.tobytes() + found.y.tobytes()).hexdigest()
+    columns = found._replace(x=np.asfortranarray(found.x))
+    assert columns.sha256() == digest
 
 
 def test_student_t_noise_has_heavy_tails() -> None:

@@ -186,6 +186,24 @@ def test_ten_layers_stay_within_float64() -> None:
     assert mean == pytest.approx(truth.deep_linear(widths, 5).value, rel=0.05)
 
 
+def test_a_layer_is_drawn_where_dividing_and_conquering_finds_no_svd(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    arrays = [jnp.asarray(rng.normal(size=shape)) for shape in [(4, 2), (9, 4), (9, 5), (2, 5), (4, 2)]]
+    expected, root = gibbs.draw_layer(*arrays, jnp.asarray(2.0))
+    svd, asked = gibbs.svd, []
+
+    def failing(a: Any, *, algorithm: gibbs.SvdAlgorithm, **settings: Any) -> Any:
+        asked.append(algorithm)
+        found = svd(a, algorithm=algorithm, **settings)
+        return found if algorithm == gibbs.SvdAlgorithm.QR else [jnp.full_like(part, jnp.nan) for part in found]
+
+    monkeypatch.setattr(gibbs, "svd", failing)
+    found = gibbs.draw_layer(*arrays, jnp.asarray(2.0))
+    assert gibbs.SvdAlgorithm.QR in asked
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4)
+    np.testing.assert_allclose(found[1], root, rtol=1e-4)
+
+
 def test_a_draw_that_rounding_has_spoilt_is_not_a_number() -> None:
     regression = partial(posterior_of, [3, 3], np.eye(3), np.eye(3), np.eye(3).ravel(), a=1e12, dtype="float32")
     fine, spoilt = (draw(regression(gamma=gamma)).loss for gamma in (1e-16, 1e-22))

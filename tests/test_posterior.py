@@ -1,6 +1,7 @@
 """The density that is sampled: loss conventions, temperature, localisation."""
 
 import math
+import tracemalloc
 from dataclasses import replace
 from functools import partial
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from llc import rows
 from llc.config import DlnModel, PosteriorConfig
 from llc.models import build
 from llc.posterior import Posterior, batch, inverse_temperature, negative_log_likelihood, sufficient_rows, tempered
@@ -121,6 +123,27 @@ def test_sufficient_rows_have_the_loss_of_all_rows_at_any_weights() -> None:
         for _ in range(5):
             w = jnp.asarray(RNG.normal(size=model.n_params))
             of_all, of_few = (
-                float(negative_log_likelihood(model.apply, w, batch(*rows, 0.7, "float64"))) for rows in ((x, y), few)
+                float(negative_log_likelihood(model.apply, w, batch(*some, 0.7, "float64"))) for some in ((x, y), few)
             )
             assert of_few == pytest.approx(of_all, rel=1e-12)
+
+
+@pytest.mark.parametrize("part", [2, 100, 130, 499])
+def test_sufficient_rows_of_many_are_those_of_all_at_once(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = x, y = RNG.normal(size=(500, 4)), RNG.normal(size=(500, 2))
+    whole = np.concatenate(sufficient_rows(*both), axis=1)
+    np.testing.assert_array_equal(whole, np.linalg.qr(np.concatenate(both, axis=1), mode="r") * np.sqrt(6 / 500))
+    monkeypatch.setattr(rows, "PART", part)
+    found = np.concatenate(sufficient_rows(x, y), axis=1)
+    np.testing.assert_allclose(np.abs(found), np.abs(whole), rtol=1e-10)  # a row may have the other sign
+    np.testing.assert_allclose(found.T @ found, whole.T @ whole, rtol=1e-10)
+
+
+def test_sufficient_rows_are_found_in_memory_that_does_not_grow_with_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "PART", 1000)
+    x, y = RNG.normal(size=(50_000, 4)), RNG.normal(size=(50_000, 2))
+    tracemalloc.start()
+    sufficient_rows(x, y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.1 * (x.nbytes + y.nbytes)

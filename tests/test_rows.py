@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from llc.rows import BLOCK, mean_loss
+from llc.rows import BLOCK, PART, mean_loss, parts
 
 W = jnp.array([0.3, -0.2, 0.5])
 
@@ -44,6 +44,14 @@ def test_a_mean_block_by_block_is_that_of_all_rows_and_so_are_its_derivatives(n:
         jax.vmap(jax.grad(blocked), (0, None))(chains, data),
         jax.vmap(jax.grad(loss_fn), (0, None))(chains, data), rtol=1e-4, atol=1e-6,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(1, [1]), (PART, [PART]), (2 * PART + 1, [PART, PART, 1])])
+def test_parts_are_all_rows_in_order_and_one_of_up_to_its_size(n: int, sizes: list[int]) -> None:
+    rows = np.arange(n)
+    found = [rows[part] for part in parts(n)]
+    assert list(map(len, found)) == sizes
+    np.testing.assert_array_equal(np.concatenate(found), rows)
 
 
 def test_memory_of_a_gradient_does_not_grow_with_the_rows() -> None:

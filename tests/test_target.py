@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from llc import target
+from llc import rows, target
 from llc.config import DigitsData, DlnModel, Job, MlpModel, TeacherData, TrainingConfig
 from llc.data import Dataset
+from llc.posterior import batch
 
 
 def regression(**training: object) -> tuple[Job, target.Problem]:
@@ -18,6 +21,18 @@ def regression(**training: object) -> tuple[Job, target.Problem]:
         training=TrainingConfig(**{"polish_steps": 0, **training}),  # type: ignore[arg-type]
     )
     return job, target.problem(job)
+
+
+def test_the_loss_of_many_rows_is_that_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, problem = regression()
+    w = np.random.default_rng(0).normal(size=5).astype("float32")
+    with jax.enable_x64(True):
+        data = batch(problem.data.x, problem.data.y, problem.data.sigma, "float64")
+        exact = jax.jit(jax.value_and_grad(problem.loss_fn))(jnp.asarray(w, "float64"), data)
+        exact = float(exact[0]), float(jnp.linalg.norm(exact[1]))
+    assert target.full_loss(w, problem) == exact
+    monkeypatch.setattr(rows, "PART", 70)
+    assert target.full_loss(w, problem) == pytest.approx(exact, rel=1e-12)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
