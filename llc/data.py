@@ -14,6 +14,7 @@ from jaxtyping import Float, Int, Shaped
 
 from llc import npz, own, seeds
 from llc.config import DigitsData, NpzData, OwnData, TeacherData, require
+from llc.equal import compiled
 from llc.models import Model
 
 Inputs = Float[np.ndarray, "n ..."] | Int[np.ndarray, "n ..."]  # (n, d_in), but of a user's own
@@ -63,7 +64,7 @@ def _teacher(config: TeacherData, seed: int, model: Model) -> Dataset:
     assert model.teach is not None  # parsed: llc's own models have teachers
     w_true = model.teach(seeds.rng(seed, "teacher"))
     with jax.enable_x64(True):
-        y = np.asarray(jax.jit(model.apply)(jnp.asarray(w_true), jnp.asarray(x)))
+        y = np.asarray(compiled(model.apply, jnp.asarray(w_true), jnp.asarray(x)))
     if config.noise == "normal":
         y = y + config.noise_scale * noise.standard_normal(y.shape)
     elif config.noise == "student_t":

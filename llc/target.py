@@ -18,11 +18,12 @@ from jaxtyping import Float
 from llc import artifacts, code, data, losses, models, own, records, weights
 from llc.config import Job, OwnData, OwnModel, require
 from llc.data import Dataset
+from llc.equal import Fixed, compiled
 from llc.ids import target_id
 from llc.models import Model
 from llc.posterior import batch
 from llc.records import BadTarget
-from llc.rows import Loss, mean_loss
+from llc.rows import Loss, loss_and_gradient
 from llc.training import train
 
 
@@ -104,10 +105,10 @@ def _measure(
         w = jnp.asarray(w_star, jnp.float64)
         if len(data.x_test):
             test = batch(data.x_test, data.y_test, data.sigma, "float64")
-            value = float(jax.jit(loss_fn)(w, test))
+            value = float(compiled(loss_fn, w, test))
             test_loss = value if math.isfinite(value) else None  # a user's loss may be infinite there
             if data.y.dtype.kind == "i" and "." not in job.loss:
-                predicted = np.argmax(jax.jit(model.apply)(w, test.x), axis=1)
+                predicted = np.argmax(compiled(model.apply, w, test.x), axis=1)
                 test_accuracy = float(np.mean(predicted == data.y_test))
     return Target(w_star, loss, grad_norm, steps, polish_steps, stopped, data.sha256(), test_loss, test_accuracy)
 
@@ -171,7 +172,5 @@ def full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[floa
     data = problem.data
     with jax.enable_x64(True):
         rows = batch(data.x, data.y, data.sigma, "float64")
-        loss, gradient = jax.jit(jax.value_and_grad(partial(mean_loss, problem.loss_fn)))(
-            jnp.asarray(w_star, jnp.float64), rows
-        )
+        loss, gradient = compiled(Fixed(loss_and_gradient, problem.loss_fn), jnp.asarray(w_star, jnp.float64), rows)
         return float(loss), float(jnp.linalg.norm(gradient))
