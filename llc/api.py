@@ -4,39 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from functools import partial
+from dataclasses import asdict, fields
 from numbers import Integral
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from llc import trees
 from llc.config import ConfigError, PosteriorConfig, SamplerConfig, nearest, require, require_choice
 from llc.config.job import PRECISIONS
+from llc.equal import Fixed, compiled
 from llc.polish import deficit
 from llc.posterior import require_mean, tempered
 from llc.restrict import moving
-from llc.rows import Data, Loss, Scalar, mean_loss
+from llc.rows import Data, Loss, Params, Scalar, loss_and_gradient
 from llc.sampling import Sampled, sample
 from llc.trees import Tree
 
 AWAY = 0.1  # from w*, in each parameter, where a loss is tried for a mean: at an exact fit it is 0, or rounding
 
 
-@dataclass(frozen=True)
-class Flattened:
-    """A loss of a pytree as a loss of its flat vector; two of one loss and one structure compile once."""
-
-    loss_fn: Callable[[Tree, Data], Scalar]
-    unravel: Callable[[Float[Array, " dim"]], Tree]
-
-    def __call__(self, w: Float[Array, " dim"], data: Data) -> Any:
-        """Return what the user's function returns."""
-        return self.loss_fn(self.unravel(w), data)
+def _flattened(
+    loss_fn: Callable[[Tree, Data], Scalar], unravel: Callable[[Params], Tree], w: Params, data: Data
+) -> Any:
+    return loss_fn(unravel(w), data)
 
 
 def estimate(
@@ -115,7 +109,7 @@ def estimate(
         raise TypeError(what) from None
     with jax.enable_x64(precision == "float64"):
         flat = trees.ravel(w_star, precision, "w_star")
-        loss = Flattened(loss_fn, flat.unravel)
+        loss = Fixed(_flattened, loss_fn, flat.unravel)
         posterior = tempered(
             loss, trees.rows(data, precision, "data"), flat.w, config, precision,
             moving=None if config.restrict is None else moving(config.restrict, flat.layout),
@@ -162,14 +156,9 @@ def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[fl
     """
     with jax.enable_x64(True):
         w64, rows = jnp.asarray(w, jnp.float64), trees.rows(data, "float64", "data")
-        of = jax.eval_shape(loss_fn, w64, rows)
+        of = compiled.eval_shape(loss_fn, w64, rows)
         if not (isinstance(of, jax.ShapeDtypeStruct) and of.shape == () and jnp.issubdtype(of.dtype, jnp.floating)):
             raise TypeError(f"loss_fn: it must return one real number, the mean over rows, got {of}")
-        require_mean("loss_fn", jax.jit(loss_fn), w64 + AWAY, rows)
-        loss, gradient = _loss_and_gradient(w64, rows, loss_fn=loss_fn)
+        require_mean("loss_fn", loss_fn, w64 + AWAY, rows)
+        loss, gradient = compiled(Fixed(loss_and_gradient, loss_fn), w64, rows)
         return float(loss), float(jnp.linalg.norm(gradient))
-
-
-@partial(jax.jit, static_argnames="loss_fn")  # of equal losses one program
-def _loss_and_gradient(w: Float[Array, " dim"], data: Data, *, loss_fn: Loss) -> tuple[Scalar, Float[Array, " dim"]]:
-    return jax.value_and_grad(partial(mean_loss, loss_fn))(w, data)

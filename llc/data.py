@@ -14,6 +14,7 @@ from jaxtyping import Float, Int, Shaped
 
 from llc import npz, own, seeds
 from llc.config import DigitsData, NpzData, OwnData, TeacherData, require
+from llc.equal import compiled
 from llc.models import Model
 from llc.rows import parts
 
@@ -64,10 +65,9 @@ def _teacher(config: TeacherData, seed: int, model: Model) -> Dataset:
     assert model.teach is not None  # parsed: llc's own models have teachers
     w_true = model.teach(seeds.rng(seed, "teacher"))
     with jax.enable_x64(True):
-        w, apply = jnp.asarray(w_true), jax.jit(model.apply)
-        y = np.empty((len(x), model.widths[-1]))
+        w, y = jnp.asarray(w_true), np.empty((len(x), model.widths[-1]))
         for part in parts(len(x)):
-            y[part] = apply(w, jnp.asarray(x[part]))
+            y[part] = compiled(model.apply, w, jnp.asarray(x[part]))
     if config.noise == "normal":
         y += config.noise_scale * noise.standard_normal(y.shape)
     elif config.noise == "student_t":

@@ -14,6 +14,7 @@ import jax
 
 from llc import artifacts, code, elsewhere, known, locks, losses, restrict, target
 from llc.config import Job
+from llc.equal import forget
 from llc.ids import run_id, target_id
 from llc.polish import deficit
 from llc.posterior import batch, inverse_temperature, sufficient_rows, tempered
@@ -48,6 +49,7 @@ def run(job: Job, folder: Path, import_s: float = 0.0) -> None:
             if waited and artifacts.is_made(folder, job):
                 log.info("another process has made it meanwhile")
                 return
+            forget()
             # A block and not a global switch: a multirun may mix precisions in one process.
             with jax.enable_x64(job.precision == "float64"):
                 _run(job, folder, Timings({"import": import_s}))

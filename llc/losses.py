@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -14,6 +13,7 @@ from jaxtyping import Array, Float, Shaped
 from llc import own, seeds
 from llc.config import Job, require
 from llc.data import Dataset, Labels
+from llc.equal import Fixed, compiled, hashable
 from llc.models import Model
 from llc.posterior import Batch, batch, negative_log_likelihood, require_mean
 from llc.rows import Loss, Params
@@ -32,7 +32,7 @@ def build(job: Job, model: Model, data: Dataset) -> tuple[Loss, Dataset]:
         If a user's own loss is not what it must be.
     """
     if "." in job.loss:
-        loss_fn = partial(_mean, model.apply, own.load("loss", job.loss, own.folder(job)))
+        loss_fn = Fixed(_mean, model.apply, hashable(own.load("loss", job.loss, own.folder(job))))
         _check_own(job, loss_fn.args[1], loss_fn, model, data)
         return loss_fn, data
     if data.y.dtype.kind == "f" and data.y.ndim == 1:
@@ -40,7 +40,7 @@ def build(job: Job, model: Model, data: Dataset) -> tuple[Loss, Dataset]:
     _check_fit(job, model, data)
     if job.loss == "mse":  # of data whose outputs were not known before
         data = data._replace(sigma=math.sqrt(data.y.shape[1] / 2))
-    return partial(negative_log_likelihood, model.apply), data
+    return Fixed(negative_log_likelihood, model.apply), data
 
 
 def squares(job: Job, data: Dataset) -> bool:
@@ -49,7 +49,11 @@ def squares(job: Job, data: Dataset) -> bool:
 
 
 def _mean(apply: Apply, function: Callable[[Array, Array], Array], w: Params, data: Batch) -> Float[Array, ""]:
-    return jnp.mean(function(apply(w, data.x), data.y))
+    return jnp.mean(_each(apply, function, w, data))
+
+
+def _each(apply: Apply, function: Callable[[Array, Array], Array], w: Params, data: Batch) -> Any:
+    return function(apply(w, data.x), data.y)
 
 
 def _check_fit(job: Job, model: Model, data: Dataset) -> None:
@@ -83,18 +87,18 @@ def check_labels(key: str, y: Labels, job: Job, model: Model, data: Dataset) -> 
 
 
 def _outputs(job: Job, model: Model, data: Dataset) -> Any:
-    return getattr(jax.eval_shape(model.apply, *_arguments(job, model, data)), "shape", None)
+    return getattr(compiled.eval_shape(model.apply, *_arguments(job, model, data)), "shape", None)
 
 
 def _check_own(job: Job, function: Any, loss_fn: Loss, model: Model, data: Dataset) -> None:
-    w, x = _arguments(job, model, data)
+    w, _ = _arguments(job, model, data)
     rows = batch(data.x, data.y, data.sigma, job.precision)
-    of = jax.eval_shape(lambda w, x: function(model.apply(w, x), rows.y), w, x)
+    of = compiled.eval_shape(Fixed(_each, model.apply, function), w, rows)
     what, shape = f"loss={job.loss!r}", getattr(of, "shape", None)
     if shape not in ((), (len(data.x),)):
         raise TypeError(f"{what}: must return a number a row, ({len(data.x)},), or their mean; it returned {of}")
     if shape == ():
-        require_mean(what, jax.jit(loss_fn), model.init(seeds.key(job.seed, "init")), rows)
+        require_mean(what, loss_fn, model.init(seeds.key(job.seed, "init")), rows)
 
 
 def _arguments(job: Job, model: Model, data: Dataset) -> tuple[Any, Any]:

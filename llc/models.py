@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from jaxtyping import Array, Float, Key, Shaped
 
 from llc import own, teachers, trees
 from llc.config import CrossingModel, DlnModel, MlpModel, OwnModel, QuadraticModel
+from llc.equal import Fixed, hashable
 from llc.widths import count_params, hidden_widths, layout
 
 Layout = Sequence[tuple[str, tuple[int, ...]]]
@@ -72,22 +74,28 @@ def build_own(config: OwnModel, folder: Path, x: Shaped[np.ndarray, "n ..."], pr
         return trees.ravel(params, precision, f"model._target_={config._target_!r}: what init returns")
 
     like = start(jax.random.key(0))
-
-    def apply(w: Float[Array, " dim"], x: Shaped[Array, "n ..."]) -> Any:
-        return own_apply(like.unravel(w), x)
-
+    made_by = hashable(own.load(key, config._target_, folder))
+    apply = _OwnApply(made_by, repr(config.args), like.unravel, own_apply)
     return Model((), like.w.size, lambda key: start(key).w, apply, None, linear=False, layout=like.layout)
+
+
+@dataclass(frozen=True)
+class _OwnApply:
+    """A user's network; two are equal that the same function made of the same args."""
+
+    made_by: Callable[..., Any]
+    args: str
+    unravel: Callable[[Float[Array, " dim"]], trees.Tree]
+    apply: Callable[[trees.Tree, Array], Any] = field(compare=False)
+
+    def __call__(self, w: Float[Array, " dim"], x: Shaped[Array, "n ..."]) -> Any:
+        """Return what the user's function returns."""
+        return self.apply(self.unravel(w), x)
 
 
 def _mlp(config: MlpModel) -> Model:
     widths = (config.d_in, *hidden_widths(config), config.d_out)
-    activation = ACTIVATIONS[config.activation]
-
-    def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
-        *hidden_layers, (kernel, bias) = _layers(w, widths)
-        for k, b in hidden_layers:
-            x = activation(x @ k + b)
-        return x @ kernel + bias
+    apply = Fixed(_apply_mlp, widths, config.activation)
 
     def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
         """Kernels N(0, 1/fan_in), biases 0 (LeCun et al. 1998)."""
@@ -106,14 +114,19 @@ def _mlp(config: MlpModel) -> Model:
     return Model(widths, count_params(widths, bias=True), init, apply, teach, linear=False, layout=layout(config))
 
 
+def _apply_mlp(
+    widths: tuple[int, ...], activation: str, w: Float[Array, " dim"], x: Float[Array, "n d_in"]
+) -> Float[Array, "n d_out"]:
+    *hidden_layers, (kernel, bias) = _layers(w, widths)
+    for k, b in hidden_layers:
+        x = ACTIVATIONS[activation](x @ k + b)
+    return x @ kernel + bias
+
+
 def _dln(config: DlnModel) -> Model:
     assert config.widths is not None  # parsed: filled in
     widths = tuple(config.widths)
-
-    def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
-        for kernel, _ in _layers(w, widths, bias=False):
-            x = x @ kernel
-        return x
+    apply = Fixed(_apply_dln, widths)
 
     def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
         keys = jax.random.split(key, len(widths) - 1)
@@ -131,11 +144,14 @@ def _dln(config: DlnModel) -> Model:
     return Model(widths, count_params(widths, bias=False), init, apply, teach, linear=True, layout=layout(config))
 
 
+def _apply_dln(widths: tuple[int, ...], w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
+    for kernel, _ in _layers(w, widths, bias=False):
+        x = x @ kernel
+    return x
+
+
 def _quadratic(config: QuadraticModel) -> Model:
     d_in = config.d_in
-
-    def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
-        return x @ w[:, None]
 
     def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
         return jax.random.normal(key, (d_in,)) / np.sqrt(d_in)
@@ -143,19 +159,24 @@ def _quadratic(config: QuadraticModel) -> Model:
     def teach(rng: np.random.Generator) -> Float[np.ndarray, " dim"]:
         return rng.normal(size=d_in) / np.sqrt(d_in) if config.teacher == "random" else np.zeros(d_in)
 
-    return Model((d_in, 1), d_in, init, apply, teach, linear=True, layout=layout(config))
+    return Model((d_in, 1), d_in, init, _apply_quadratic, teach, linear=True, layout=layout(config))
+
+
+def _apply_quadratic(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
+    return x @ w[:, None]
 
 
 def _crossing(config: CrossingModel) -> Model:
-    a, b = config.exponents
-
-    def apply(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
-        return x * w[0] ** a * w[1] ** b
+    apply = Fixed(_apply_crossing, *config.exponents)
 
     def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
         return jax.random.normal(key, (2,))
 
     return Model((1, 1), 2, init, apply, lambda rng: np.zeros(2), linear=True, layout=layout(config))
+
+
+def _apply_crossing(a: int, b: int, w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
+    return x * w[0] ** a * w[1] ** b
 
 
 def _layers(

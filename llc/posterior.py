@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
 from llc.config import PosteriorConfig
+from llc.equal import compiled
 from llc.rows import Data, Loss, Params, Scalar, mean_loss, n_rows, parts, take
 
 FEW = 4  # rows that it is tried on whether a loss is a mean
@@ -71,13 +72,13 @@ def require_mean(what: str, loss_fn: Loss, w: Params, data: Data) -> None:
     keeps, it is not the mean of the two halves: nor are then minibatches, or blocks of rows, what they stand for.
     """
     few = take(data, jnp.asarray(np.linspace(0, n_rows(data) - 1, FEW).astype(int)))
-    once, twice = (float(loss_fn(w, take(few, jnp.arange(m) % FEW))) for m in (FEW, 2 * FEW))
+    once, twice = (float(compiled(loss_fn, w, take(few, jnp.arange(m) % FEW))) for m in (FEW, 2 * FEW))
     if once and DOUBLED[0] < twice / once < DOUBLED[1]:
         raise ValueError(
             f"{what}: must be the mean over rows and is their sum: of {FEW} rows it is {once:.6g}, "
             f"of the same, each twice, {twice:.6g}; divide by the number of rows"
         )
-    first, second = (float(loss_fn(w, take(few, jnp.asarray(half)))) for half in np.split(np.arange(FEW), 2))
+    first, second = (float(compiled(loss_fn, w, take(few, jnp.asarray(half)))) for half in np.split(np.arange(FEW), 2))
     even = abs(once - (first + second) / 2) <= UNEVEN * max(abs(first), abs(second))
     if math.isfinite(once) and not even:  # a half that has no rows may be NaN
         raise ValueError(

@@ -46,6 +46,11 @@ def mean_loss(loss_fn: Loss, w: Params, data: Data) -> Scalar:
     return loss_fn(w, data) if n_rows(data) < 2 * BLOCK else _blocked(loss_fn, w, data)
 
 
+def loss_and_gradient(loss_fn: Loss, w: Params, data: Data) -> tuple[Scalar, Params]:
+    """Return ``mean_loss`` and its gradient."""
+    return jax.value_and_grad(partial(mean_loss, loss_fn))(w, data)
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _blocked(loss_fn: Loss, w: Params, data: Data) -> Scalar:
     return _mean(loss_fn, w, data)

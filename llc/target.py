@@ -18,11 +18,12 @@ from jaxtyping import Float
 from llc import artifacts, code, data, losses, models, own, records, weights
 from llc.config import Job, OwnData, OwnModel, require
 from llc.data import Dataset
+from llc.equal import Fixed, compiled
 from llc.ids import target_id
 from llc.models import Model
 from llc.posterior import batch
 from llc.records import BadTarget
-from llc.rows import Loss, mean_loss, parts
+from llc.rows import Loss, loss_and_gradient, parts
 from llc.training import train
 
 
@@ -104,10 +105,10 @@ def _measure(
         w = jnp.asarray(w_star, jnp.float64)
         if len(data.x_test):
             test = batch(data.x_test, data.y_test, data.sigma, "float64")
-            value = float(jax.jit(loss_fn)(w, test))
+            value = float(compiled(loss_fn, w, test))
             test_loss = value if math.isfinite(value) else None  # a user's loss may be infinite there
             if data.y.dtype.kind == "i" and "." not in job.loss:
-                predicted = np.argmax(jax.jit(model.apply)(w, test.x), axis=1)
+                predicted = np.argmax(compiled(model.apply, w, test.x), axis=1)
                 test_accuracy = float(np.mean(predicted == data.y_test))
     return Target(w_star, loss, grad_norm, steps, polish_steps, stopped, data.sha256(), test_loss, test_accuracy)
 
@@ -170,12 +171,12 @@ def full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[floa
     """Return L_n(w*) and ‖∇L_n(w*)‖ over all the data, in float64."""
     data = problem.data
     with jax.enable_x64(True):
-        of_part = jax.jit(jax.value_and_grad(partial(mean_loss, problem.loss_fn)))
+        of_part = Fixed(loss_and_gradient, problem.loss_fn)
         w = jnp.asarray(w_star, jnp.float64)
         loss, gradient = 0.0, jnp.zeros_like(w)
         for part in parts(len(data.x)):
             rows = batch(data.x[part], data.y[part], data.sigma, "float64")
-            value, slope = of_part(w, rows)
+            value, slope = compiled(of_part, w, rows)
             share = len(rows.x) / len(data.x)
             loss, gradient = loss + share * float(value), gradient + share * slope
         return loss, float(jnp.linalg.norm(gradient))

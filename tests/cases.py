@@ -57,6 +57,29 @@ class Linear:
         return outputs if self.column else outputs[:, 0]
 
 
+class Shared:
+    power = 2
+
+    def init(self, key: jax.Array) -> jax.Array:
+        return jnp.ones((3, 2))
+
+    def apply(self, params: jax.Array, x: jax.Array) -> jax.Array:
+        return (x @ params) ** self.power
+
+
+SHARED = Shared()
+
+
+def shared(power: int = 2) -> Shared:
+    """Return the one object, as it is to be from now on."""
+    SHARED.power = power
+    return SHARED
+
+
+def also_shared() -> Shared:
+    return shared(4)
+
+
 def embedding() -> tuple[Any, Any]:
     def init(key: jax.Array, x: jax.Array) -> jax.Array:
         return jax.random.normal(key, (5, 5))
@@ -90,6 +113,14 @@ def loss_of_what_was_seen(outputs: jax.Array, y: jax.Array) -> jax.Array:
 
 def sum_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:
     return jnp.sum((y - outputs) ** 2)
+
+
+def square_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.sum((y - outputs) ** 2, axis=1)
+
+
+def cube_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.abs(y - outputs) ** 3, axis=1)
 
 
 def entries_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:

@@ -1,0 +1,147 @@
+"""What is compiled for one job of a process serves the next, and no function is taken for another."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from composing import job
+
+from llc import equal, losses, models, target
+from llc import job as jobs
+from llc.config import CrossingModel, DlnModel, MlpModel, QuadraticModel
+from llc.equal import Fixed, compiled, forget, hashable
+from llc.posterior import batch
+
+HERE = Path(__file__).parent
+TINY = ["training=fast", "training.steps=50", "sampler=fast"]
+TINY += [
+    f"sampler.{name}.{key}=40" for name in ("sgld", "hmc", "nuts", "mclmc", "gibbs") for key in ("warmup", "draws")
+]
+NUMBERS = [
+    "seed=5", "posterior.gamma=3", "posterior.beta0=2", "training.learning_rate=3e-3", "sampler.nuts.target_accept=0.9",
+    "sampler.hmc.trajectory_length=1.1", "sampler.sgld.momentum=0.5",
+]  # fmt: skip
+OWN = "data=own data._target_=cases.data model=own model._target_=cases.Linear loss=cases.mean_loss"
+EVENTS = ("jaxpr_to_mlir_module_duration", "backend_compile_duration")
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Give the list of what is lowered and compiled, or loaded, in the block."""
+    seen: list[str] = []
+
+    def count(event: str, _seconds: float, **of: Any) -> None:
+        seen.extend([f"{of.get('fun_name')}: {event}"] if event.endswith(EVENTS) else [])
+
+    jax.monitoring.register_event_duration_secs_listener(count)
+    try:
+        yield seen
+    finally:
+        jax.monitoring.unregister_event_duration_listener(count)
+
+
+@pytest.mark.parametrize(
+    ("of", "samplers"),
+    [
+        ("model=small data=small data.noise_scale=0.3", "sgld,hmc,nuts,mclmc"),
+        ("model=dln data=linear", "gibbs"),
+        ("model=quadratic", "sgld"),
+        ("model=crossing", "sgld"),
+        ("data=digits data.n_data=200 model.widths=[4]", "sgld"),
+        (OWN, "sgld"),
+    ],
+)
+def test_a_job_that_differs_in_numbers_traces_and_compiles_nothing(
+    of: str, samplers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced = []
+    for place, name in ((models, "_apply_mlp"), (cases.Linear, "apply")):
+        original = getattr(place, name)
+
+        def apply(*args: Any, original: Any = original) -> Any:
+            traced.append(args)
+            return original(*args)
+
+        monkeypatch.setattr(place, name, apply)
+    overrides = [*of.split(), *TINY, f"sampler.names=[{samplers}]"]
+    jobs.run(job(*overrides, cwd=HERE), tmp_path / "first")
+    monkeypatch.setattr(equal, "PROGRAMS_MAX", np.inf)  # other tests have compiled, too
+    traced.clear()
+    with counted() as seen:
+        jobs.run(job(*overrides, *NUMBERS, cwd=HERE), tmp_path / "second")
+    assert not seen
+    assert not traced
+    found = [pd.read_csv(tmp_path / folder / "metrics_summary.csv") for folder in ("first", "second")]
+    assert (found[0]["llc_mean"] != found[1]["llc_mean"]).all()
+    assert (found[1]["time_compile_s"] < 0.2).all()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (MlpModel(widths=[4], d_in=3), MlpModel(widths=[4], d_in=3, activation="relu")),
+        (DlnModel(widths=[3, 4, 3], rank=2), DlnModel(widths=[4, 3, 4], rank=2)),  # as many parameters
+        (CrossingModel(exponents=[1, 2]), CrossingModel(exponents=[2, 1])),
+        (QuadraticModel(d_in=2), CrossingModel(exponents=[1, 1])),
+    ],
+)
+def test_networks_are_equal_where_they_are_the_same_function(one: Any, other: Any) -> None:
+    same, again, different = (models.build(config).apply for config in (one, one, other))
+    assert same == again
+    assert hash(same) == hash(again)
+    assert same != different
+
+
+def test_a_fixed_function_equals_no_other() -> None:
+    def f(*args: Any) -> Any:
+        return args
+
+    def g(*args: Any) -> Any:
+        return args
+
+    assert Fixed(f, 1)(2) == (1, 2)
+    assert Fixed(f, 1) == Fixed(f, 1)
+    assert Fixed(Fixed(f, 1), 2) == Fixed(f, 1, 2)
+    assert Fixed(f, 1) not in (Fixed(f, 2), Fixed(g, 1), Fixed(f), Fixed(f, 1, key=1), f)
+
+
+@pytest.mark.parametrize("change", ["model.args={power:3}", "loss=cases.cube_loss", "model._target_=cases.also_shared"])
+def test_what_users_write_is_never_taken_for_another(change: str) -> None:
+    """Of one shape, from one module, and from an object that all jobs share."""
+    own = ["data=own", "data._target_=cases.data", "model=own", "model._target_=cases.shared", "loss=cases.square_loss"]
+    found = []
+    for overrides in (own, [*own, change], own):
+        of = target.problem(job(*overrides, cwd=HERE))
+        w = np.linspace(0.1, 1.0, of.model.n_params, dtype=np.float32)
+        exact = float(of.loss_fn(jnp.asarray(w), batch(of.data.x, of.data.y, of.data.sigma, "float32")))
+        assert target.full_loss(w, of)[0] == pytest.approx(exact, rel=1e-5)
+        found.append(of.loss_fn)
+    assert found[0] == found[2] != found[1]
+
+
+def test_a_users_object_that_cannot_be_hashed_equals_itself_alone() -> None:
+    class Loss(list[float]):
+        def __call__(self, x: Any) -> Any:
+            return x + sum(self)
+
+    one, other = (hashable(Loss([number])) for number in (1.0, 2.0))
+    assert one != other
+    assert [float(compiled(function, jnp.asarray(1.0))) for function in (one, other)] == [2.0, 3.0]
+    assert hashable(losses.build) is losses.build
+
+
+def test_a_process_does_not_keep_the_programs_of_all_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(equal, "PROGRAMS_MAX", 30)
+    client, most = jax.local_devices()[0].client, 0
+    for n in range(1, 100):
+        forget()
+        compiled(jnp.sin, np.ones(n))
+        most = max(most, len(client.live_executables()))
+    assert 20 < most < 40
