@@ -13,7 +13,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ def _in_a_worker(train: str, members: Members) -> int:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdin is not None
         assert worker.stdout is not None
-        with worker.stdin:
+        # A worker that has ended before it could read has done none.
+        with suppress(BrokenPipeError), worker.stdin:
             json.dump(members, worker.stdin)
         return sum(1 for _ in worker.stdout)  # a line for each job
 
