@@ -209,7 +209,7 @@ def _verdict(
     if reach is not None and reach > limits.REACH_MAX:
         return "not_local", f"the draws are {reach:.2g} times as far from w* (squared) as γ alone lets them be: raise γ"
     if trace.ended == "metastable" or spreading(rhat_distance):
-        moving = f"the chains still move away from w* (R-hat of the distance {rhat_distance:.3f})"
+        moving = f"the chains still move away from w* (R-hat of the distance {rhat_distance or math.nan:.3f})"
         return "metastable", f"{moving}: the LLC is of the region reached so far: raise γ or the budget"
     return "ok", ""
 

@@ -108,7 +108,7 @@ class Job:
     precision: str = "float32"  # of training and sampling
     # --------------------------------------------------------------------
     threads: int = 1  # cores that the job may use
-    batch: int = 1  # jobs of a sweep that share a process, at most, so that small ones start once
+    batch: int = 1  # jobs of a sweep that share a process, at most, so that small ones start and compile once
     stage: str = "run"  # target: stop when w* is saved
     target: str | None = None  # directory of a target made before; null: train one here
     expect_id: str | None = None  # refuse to run if the id differs; the workflow sets it
