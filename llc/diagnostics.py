@@ -9,7 +9,7 @@ import numpy as np
 from arviz_stats.base import array_stats
 from jaxtyping import Float
 
-from llc.limits import DRIFT_MAX, ESS_MIN, RHAT_DISTANCE_MAX, RHAT_MAX
+from llc.limits import DRIFT_MAX, ESS_MIN, RHAT_DISTANCE_MAX, RHAT_MAX, VIRIAL_ERRORS, VIRIAL_MAX
 
 
 class Diagnosis(NamedTuple):
@@ -81,6 +81,39 @@ def spreading(rhat_distance: float | None) -> bool:
     for it changes by less than its noise while they go the same way. None: the distance is not known.
     """
     return rhat_distance is not None and rhat_distance > RHAT_DISTANCE_MAX
+
+
+def virial(
+    products: Float[np.ndarray, "chains draws"] | None, excess: Float[np.ndarray, "chains draws"] | None, dim: int
+) -> Diagnosis | None:
+    """Return ½(E[(w − w*)·∇U] − d), less what the sampler predicts of it: 0 of draws from the posterior.
+
+    Integrated by parts E[(w − w*)·∇U] = d for every U. Where all directions are a share too hot it is what λ̂ is too high
+    by, on a quadratic; where some of them have not filled it is below 0.
+
+    Parameters
+    ----------
+    products
+        (w − w*)·∇U of d = ``dim`` parameters; None, or not finite: nothing is returned.
+    excess
+        As of ``Trace``.
+
+    References
+    ----------
+    Butler, Ayton, Jepps and Evans (1998), Journal of Chemical Physics 109, 6519–6522, who check Monte Carlo programs
+    by another identity of this kind.
+    """
+    if products is None:
+        return None
+    off = (products.astype(np.float64) - dim) / 2 - (0.0 if excess is None else excess.astype(np.float64))
+    return diagnose(off) if np.isfinite(off).all() else None
+
+
+def imbalance(found: Diagnosis | None, llc: float) -> float:
+    """Return the virial of draws that are not the posterior's for sure, and matter for an estimate ``llc``; else 0."""
+    if found is None or found.mcse is None:
+        return 0.0
+    return found.mean if abs(found.mean) > VIRIAL_ERRORS * found.mcse + VIRIAL_MAX * abs(llc) else 0.0
 
 
 def settled(draws: Float[np.ndarray, "chains draws"]) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llc import limits
-from llc.diagnostics import Diagnosis, diagnose, faults, rhat, spreading
+from llc.diagnostics import Diagnosis, diagnose, faults, imbalance, rhat, spreading, virial
 from llc.samplers.trace import Trace
 
 CI_WIDTH = 1.96  # half the 95 % interval, in standard errors
@@ -50,6 +50,8 @@ class Estimate:
     drift: float | None  # from the first half to the second, in standard errors
     llc_bias: float | None  # excess that the sampler predicts; llc_mean is without it if step_size is auto
     below: float | None  # share of draws with a loss below L_n(w*)
+    virial: float | None  # ½(E[(w − w*)·∇U] − d) less llc_bias: 0 of the posterior; see llc.diagnostics.virial
+    virial_mcse: float | None
     reach: float | None  # γ E‖w − w*‖² / d: γ alone allows 1; nothing at γ = 0
     status: str  # ok, not_converged, biased, negative, not_minimum, not_local, metastable, diverged
     reason: str  # why it is not ok, for a person
@@ -135,16 +137,20 @@ def estimate(
     # A chain that never moved has an estimate but no error to report.
     mcse = None if found.mcse is None else math.hypot(found.mcse, CORRECTION_ERROR * subtracted)
     low, high = (None, None) if mcse is None else (mean - CI_WIDTH * mcse, mean + CI_WIDTH * mcse)
+    balance = virial(trace.stats.get("virial"), trace.excess, n_params)
     rounding = n * beta * abs(loss_star) * ROUNDING * float(np.finfo(trace.loss.dtype).eps)
     measured: dict[str, Any] = {
         "rhat_distance": None if distances is None else rhat(distances.astype(np.float64)),
         "drift": found.drift,
         "llc_bias": bias,
         "below": float(np.mean(llc < -rounding)),
+        "virial": balance and balance.mean,
+        "virial_mcse": balance and balance.mcse,
         "reach": None if distance2 is None or gamma == 0 else gamma * distance2 / n_params,
     }
     divergent = common["n_divergent"] / (chains * draws)
-    status, reason = _verdict(trace, found, mean, high, divergent, llc_deficit, **measured)
+    off = imbalance(balance, mean)
+    status, reason = _verdict(trace, found, mean, high, divergent, llc_deficit, off, **measured)
     return Estimate(
         llc_mean=mean,
         llc_std=float(llc.std(ddof=1)) if llc.size > 1 else None,
@@ -175,11 +181,14 @@ def _verdict(
     ci_high: float | None,
     divergent: float,
     deficit: float,
+    off: float,
     *,
     rhat_distance: float | None,
     drift: float | None,
     llc_bias: float | None,
     below: float,
+    virial: float | None,
+    virial_mcse: float | None,
     reach: float | None,
 ) -> tuple[str, str]:
     """Return the status and its reason: the first of the table that applies, the gravest first."""
@@ -193,11 +202,17 @@ def _verdict(
         against.append(f"the budget ended first{share}")
     if against:
         return "not_converged", "; ".join(against)
-    if any(v is not None and not np.isfinite(v).all() for v in (trace.excess, trace.stats.get("distance2"))):
-        return "not_converged", "the predicted bias or the distance from w* left the finite numbers"
+    beside = (trace.excess, trace.stats.get("distance2"), trace.stats.get("virial"))
+    if any(v is not None and not np.isfinite(v).all() for v in beside):
+        return "not_converged", "the predicted bias, the distance from w* or the gradient left the finite numbers"
     bias_max = limits.CORRECTED_MAX if trace.correct else limits.BIAS_MAX
     if llc_bias is not None and llc_bias > bias_max * abs(mean):
         return "biased", f"step size and batches add about {llc_bias:.3g}, more than {bias_max:.0%}: a smaller step"
+    balance = (
+        "" if virial is None else f"½(E[(w − w*)·∇U] − d) is {virial:.3g} ± {virial_mcse or math.nan:.2g} and not 0"
+    )
+    if off > 0:
+        return "biased", f"the draws are hotter than the posterior, {balance}: a smaller step"
     # Only of chains that agree: others may be below zero for having gone nowhere.
     if ci_high is not None and ci_high < 0:
         return "negative", "the 95 % interval lies below zero: w* is not a minimum"
@@ -208,8 +223,11 @@ def _verdict(
         return "not_minimum", f"the LLC is too low by {lacks}: train or polish longer, or raise γ"
     if reach is not None and reach > limits.REACH_MAX:
         return "not_local", f"the draws are {reach:.2g} times as far from w* (squared) as γ alone lets them be: raise γ"
-    if trace.ended == "metastable" or spreading(rhat_distance):
-        moving = f"the chains still move away from w* (R-hat of the distance {rhat_distance or math.nan:.3f})"
+    if trace.ended == "metastable" or spreading(rhat_distance) or off < 0:
+        moving = (
+            f"the chains have not filled what they can reach (R-hat of the distance {rhat_distance or math.nan:.3f}"
+        )
+        moving += f"; {balance})" if off < 0 else ")"
         return "metastable", f"{moving}: the LLC is of the region reached so far: raise γ or the budget"
     return "ok", ""
 

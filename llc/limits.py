@@ -12,5 +12,6 @@ BIAS_MAX = 0.02  # share of λ̂ that the step size and the batches are predicte
 CORRECTED_MAX = 0.1  # the same where it is subtracted: what is left is of second order
 BELOW_MAX = 0.05  # share of draws whose loss is below L_n(w*)
 DEFICIT_MAX = 0.05  # share of λ̂ that it lacks because w* is not the minimum within reach
+VIRIAL_ERRORS, VIRIAL_MAX = 4.0, 0.1  # standard errors, and share of λ̂ beyond them, that `virial` may be off 0
 REACH_MAX = 1.5  # γ‖w − w*‖²/d; what γ alone allows is 1
 MCSE_TARGET = 0.02  # share of λ̂: sampling by rule goes on until the standard error is below it

@@ -133,6 +133,8 @@ def estimate_of(value: float | Mapping[str, Any] | None) -> Estimate:
         "drift": 0.5 if ok else None,
         "llc_bias": None,
         "below": 0.0 if ok else None,
+        "virial": 0.1 if ok else None,
+        "virial_mcse": 0.2 if ok else None,
         "reach": 0.5 if ok else None,
         "status": "ok" if ok else "diverged",
         "reason": "" if ok else "a chain left the finite numbers",

@@ -201,6 +201,49 @@ def test_a_distance_that_is_not_finite_has_no_rhat_and_is_told() -> None:
     assert "finite" in found.reason
 
 
+def with_virial(off: float, noise: float = 1.0, excess: float = 0.0) -> Estimate:
+    """Return the estimate of an LLC of 5 from draws whose virial is ``off`` its ten parameters by twice so much."""
+    llc, rng = independent(), np.random.default_rng(2)
+    trace = trace_of(llc, virial=10 + 2 * (off + rng.normal(scale=noise, size=llc.shape)))
+    return verdict_on(replace(trace, excess=np.full(llc.shape, excess), correct=True))
+
+
+def test_the_virial_and_its_error_are_told() -> None:
+    found = with_virial(0.3)
+    assert found.virial == pytest.approx(0.3, abs=4 * found.virial_mcse)
+    assert found.virial_mcse == pytest.approx(1 / np.sqrt(independent().size), rel=0.15)
+    assert found.status == "ok"  # 0.3 is below a tenth
+
+
+@pytest.mark.parametrize(("off", "status"), [(1.0, "biased"), (-1.0, "metastable")])
+def test_draws_that_are_not_the_posteriors_are_told_by_the_virial(off: float, status: str) -> None:
+    found = with_virial(off)
+    assert (found.status, found.rhat < RHAT_MAX) == (status, True)
+    assert f"is {found.virial:.3g} ± {found.virial_mcse:.2g}" in found.reason
+
+
+def test_a_virial_within_its_error_says_nothing() -> None:
+    found = with_virial(1.0, noise=20.0)
+    assert found.virial_mcse > 0.3
+    assert found.status == "ok"
+
+
+def test_what_a_sampler_predicts_of_the_virial_is_not_held_against_it() -> None:
+    assert with_virial(0.9).status == "biased"
+    found = with_virial(0.9, excess=0.4)
+    assert found.virial == pytest.approx(0.5, abs=0.1)
+    assert found.status == "ok"
+
+
+def test_a_virial_that_is_not_finite_is_told() -> None:
+    llc = independent()
+    values = np.full(llc.shape, 10.0)
+    values[0, 5] = np.inf
+    found = estimate_of(llc, virial=values)
+    assert (found.virial, found.status) == (None, "not_converged")
+    assert "finite" in found.reason
+
+
 def test_a_budget_that_ends_before_the_rule_is_a_reason() -> None:
     found = verdict_on(replace(trace_of(independent()), ended="budget"))
     assert (found.status, found.reason[:22]) == ("not_converged", "the budget ended first")

@@ -46,8 +46,11 @@ def test_a_budget_that_ends_in_warmup_is_told() -> None:
     assert by_rule("nuts", ISOTROPIC, warmup=1000, budget=100.0).ended == "warmup"
 
 
-def drifting(key: Any, posterior: Any, state: Any, until: float, *, draws: int) -> Any:
-    """Advance a chain whose excess loss grows for 400 draws and then stays, and its distance ``until`` so many."""
+def drifting(key: Any, posterior: Any, state: Any, until: float, filled: float, *, draws: int) -> Any:
+    """Advance a chain whose excess loss grows for 400 draws and then stays, and its distance ``until`` so many.
+
+    Its virial lacks 100 for ``filled`` draws.
+    """
     time = state[:, None] + jnp.arange(draws)
     noise = jax.random.normal(key, time.shape) / 50
     level = jnp.minimum(time / 400, 1.0)
@@ -55,15 +58,17 @@ def drifting(key: Any, posterior: Any, state: Any, until: float, *, draws: int) 
     return state + draws, {
         "loss": loss,
         "distance2": jnp.minimum(time, until) * (1 + noise),
+        "virial": posterior.w_star.size - 200 * (time < filled) + 10 * noise,
         "loss_elsewhere": loss + 1,
         "work": jnp.ones(time.shape),
     }
 
 
-def run_drifting(until: float = 400.0, **settings: Any) -> Trace:
+def run_drifting(until: float = 400.0, filled: float = 0.0, **settings: Any) -> Trace:
     advance = jax.jit(drifting, static_argnames="draws")
     given = {"tuning": 0, "draws": None, "budget": 1e4, **settings}
-    return collect(seeds.key(0, "drift"), ISOTROPIC.posterior(), jnp.zeros(4), advance, (until,), Clock(), **given)[1]
+    key, posterior = seeds.key(0, "drift"), ISOTROPIC.posterior()
+    return collect(key, posterior, jnp.zeros(4), advance, (until, filled), Clock(), **given)[1]
 
 
 def test_a_chain_that_drifts_goes_on_and_its_drift_is_dropped() -> None:
@@ -98,13 +103,21 @@ def test_a_slow_descent_that_a_verdict_lets_pass_does_not_end_it(fall: float, en
     error = 10.0 * np.sqrt(2 / (4 * n / 2))  # of the difference of the halves
     llc = 100.0 + noise - np.linspace(-1.0, 1.0, n) * fall * error
     assert faults(diagnose(llc)) == []
-    assert rounds._verdict(llc, rng.normal(size=(4, n)) ** 2) == (ends, True)
+    assert rounds._verdict(llc, 1, distance2=rng.normal(size=(4, n)) ** 2) == (ends, ends)
 
 
 @pytest.mark.parametrize(("until", "ended"), [(1_500, "converged"), (1e6, "metastable")])
 def test_it_goes_on_while_the_chains_move_away_from_w_star(until: float, ended: str) -> None:
     """As long as there is a budget; that λ̂ had converged is told then."""
     trace = run_drifting(until=until, budget=20_000.0)
+    assert trace.ended == ended
+    assert trace.loss.shape[1] + trace.dropped > 1_500
+
+
+@pytest.mark.parametrize(("filled", "ended"), [(1_500, "converged"), (1e6, "metastable")])
+def test_it_goes_on_while_the_virial_says_that_directions_have_not_filled(filled: float, ended: str) -> None:
+    """Though the distance is at rest, as of chains that a barrier holds."""
+    trace = run_drifting(filled=filled, budget=20_000.0)
     assert trace.ended == ended
     assert trace.loss.shape[1] + trace.dropped > 1_500
 
@@ -120,8 +133,9 @@ def test_one_lucky_look_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None
     looks = iter([True, False, True, True])
     seen: list[int] = []
 
-    def verdict(llc: np.ndarray, distance2: np.ndarray) -> tuple[bool, bool]:
-        assert distance2.shape == llc.shape
+    def verdict(llc: np.ndarray, dim: int, **stats: np.ndarray) -> tuple[bool, bool]:
+        assert {values.shape for values in stats.values()} == {llc.shape}
+        assert (dim, set(stats)) == (10, {"distance2", "virial"})
         seen.append(llc.shape[1])
         return next(looks), True
 

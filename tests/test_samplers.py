@@ -12,8 +12,9 @@ from arviz_stats.base import array_stats
 
 from llc import samplers, seeds
 from llc.config import SamplerConfig
+from llc.diagnostics import virial
 from llc.posterior import Batch, Posterior, batch, negative_log_likelihood
-from llc.samplers import hmc, mclmc, sgld
+from llc.samplers import Trace, hmc, mclmc, sgld
 
 FIXED = {"draws": 100, "chains": 3, "budget": 1e5}
 CHEAP: dict[str, dict[str, Any]] = {
@@ -91,9 +92,12 @@ STRETCHED = Quadratic(np.geomspace(0.01, 10.0, 12), a=300.0, gamma=2.0)
 OFF_MINIMUM = ISOTROPIC._replace(delta=0.1)
 
 
+def draw(problem: Quadratic, name: str, settings: dict[str, Any]) -> Trace:
+    return samplers.load(name)(seeds.key(0, name), problem.posterior(name), **settings)
+
+
 def llc_and_mcse(problem: Quadratic, name: str, settings: dict[str, Any]) -> tuple[float, float]:
-    trace = samplers.load(name)(seeds.key(0, name), problem.posterior(name), **settings)
-    llc = problem.a * (trace.loss.astype(np.float64) - problem.loss_star())
+    llc = problem.a * (draw(problem, name, settings).loss.astype(np.float64) - problem.loss_star())
     return float(llc.mean()), float(array_stats.mcse(llc, method="mean"))
 
 
@@ -110,6 +114,28 @@ def test_the_estimate_on_a_quadratic_is_the_closed_form(name: str, problem: Quad
     mean, mcse = llc_and_mcse(problem, name, ACCURATE[name])
     assert mcse < 0.02 * abs(problem.llc())
     assert abs(mean - problem.llc()) < 4 * mcse
+
+
+@pytest.mark.parametrize("problem", [TIGHT, STRETCHED, OFF_MINIMUM])
+@pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc"])
+def test_the_virial_of_an_adjusted_sampler_is_the_number_of_parameters(name: str, problem: Quadratic) -> None:
+    trace = draw(problem, name, ACCURATE[name])
+    found = virial(trace.stats["virial"], trace.excess, len(problem.h))
+    assert found is not None
+    assert found.mcse < 0.01 * len(problem.h)
+    assert abs(found.mean) < 4 * found.mcse
+
+
+@pytest.mark.parametrize("step_size", [1e-3, 1e-2])
+def test_the_virial_of_plain_sgld_is_what_its_step_size_makes_of_it(step_size: float) -> None:
+    """Each (w − w*)·∇U is q times a variance of 1/(q (1 − εq/4))."""
+    q = TIGHT.a * TIGHT.h + TIGHT.gamma
+    trace = draw(TIGHT, "sgld", {**CHEAP["sgld"], "step_size": step_size, "warmup": 1000, "draws": 1000, "thin": 40})
+    found = virial(trace.stats["virial"], None, len(q))
+    assert found is not None
+    assert found.mcse < 0.01 * len(q)
+    assert abs(found.mean - (np.sum(1 / (1 - step_size * q / 4)) - len(q)) / 2) < 4 * found.mcse
+    assert found.mean > 8 * found.mcse  # it tells
 
 
 @pytest.mark.parametrize("target_accept", [0.6, 0.9])
@@ -150,6 +176,9 @@ def test_minibatch_noise_heats_sgld_as_predicted(batch_size: int) -> None:
     mcse = float(array_stats.mcse(llc, method="mean"))
     assert mcse < 0.02 * exact
     assert abs(llc.mean() - exact) < 4 * mcse
+    hot = virial(trace.stats["virial"], None, 1)
+    assert hot is not None
+    assert abs(hot.mean - (exact * q / a - 0.5)) < 4 * hot.mcse
 
 
 @pytest.mark.parametrize("name", [f.name for f in fields(SamplerConfig) if f.name != "names"])

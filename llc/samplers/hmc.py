@@ -150,6 +150,7 @@ def _advance(
             return state, {
                 "loss": posterior.loss_of_potential(state.potential_energy, state.z),
                 "distance2": jnp.sum((state.z - posterior.w_star) ** 2),
+                "virial": jnp.sum((state.z - posterior.w_star) * state.z_grad),
                 "acceptance_rate": state.accept_prob,
                 "diverging": state.diverging,
                 "n_steps": state.num_steps,

@@ -134,6 +134,7 @@ def _advance(
             return State(at, adapted, n + 1), {
                 "loss": posterior.loss_of_potential(-at.logdensity, at.position),
                 "distance2": jnp.sum((at.position - posterior.w_star) ** 2),
+                "virial": -jnp.sum((at.position - posterior.w_star) * at.logdensity_grad),
                 "acceptance_rate": info.acceptance_rate,
                 "diverging": info.is_divergent,
                 "n_steps": steps,

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
-from llc.diagnostics import diagnose, faults, rhat, settled, spreading
+from llc.diagnostics import diagnose, faults, imbalance, rhat, settled, spreading, virial
 from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
 from llc.posterior import Posterior
 from llc.samplers.trace import Trace
@@ -84,7 +84,7 @@ def collect(
     advance
         Jitted ``(key, posterior, state, *hyper, draws=ROUND, **static) -> (state, stats)``. The
         stats have ``loss``, ``distance2``, which is ‖w − w*‖², and ``work``, the gradients of the full
-        loss that each draw took, and are (chains, draws).
+        loss that each draw took, and are (chains, draws); they may have ``virial``, (w − w*)·∇U, and ``excess``.
     tuning
         Draws at the front that are always dropped.
     draws
@@ -130,11 +130,13 @@ def collect(
             ):
                 ended = "diverging"
                 break
-            loss, distance2 = (
-                np.concatenate([r[name] for r in rounds], axis=1)[:, tuning:].astype(np.float64)
-                for name in ("loss", "distance2")
-            )
-            converged, rests = _verdict(float(posterior.nbeta) * (loss - loss_star), distance2)
+            seen = {
+                name: np.concatenate([r[name] for r in rounds], axis=1)[:, tuning:].astype(np.float64)
+                for name in ("loss", "distance2", "virial", "excess")
+                if name in rounds[0]
+            }
+            llc = float(posterior.nbeta) * (seen.pop("loss") - loss_star)
+            converged, rests = _verdict(llc, posterior.w_star.size, **seen)
             passed = (passed + 1) * converged
             at_rest = (at_rest + 1) * (converged and rests)
             if at_rest == LOOKS:
@@ -186,9 +188,15 @@ def carefully(run: Callable[..., tuple[State, Trace]], target_accept: float, dra
     return state, trace
 
 
-def _verdict(llc: Float[np.ndarray, "chains draws"], distance2: Float[np.ndarray, "chains draws"]) -> tuple[bool, bool]:
-    """Return whether λ̂ has converged, and whether the distance from w* has settled."""
+def _verdict(
+    llc: Float[np.ndarray, "chains draws"], dim: int, **stats: Float[np.ndarray, "chains draws"]
+) -> tuple[bool, bool]:
+    """Return whether λ̂ has converged, and whether the chains have filled what they can reach."""
     dropped = settled(llc)
     found = diagnose(llc[:, dropped:])
     precise = found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
-    return precise and not faults(found, DRIFT_SETTLED), not spreading(rhat(distance2[:, dropped:]))
+    if not precise or faults(found, DRIFT_SETTLED):
+        return False, False
+    stats = {name: values[:, dropped:] for name, values in stats.items()}
+    balance = virial(stats.get("virial"), stats.get("excess"), dim)
+    return True, not spreading(rhat(stats["distance2"])) and imbalance(balance, found.mean) >= 0

@@ -200,17 +200,18 @@ def _advance(
             state = state._replace(steepest=v, step_size=falling)
 
         def step(carry: Any, of_step: tuple[Key[Array, ""], Rows | None]) -> Any:
-            w, before, second, _, epsilon = carry
+            w, before, second, _, virial, epsilon = carry
             key, rows = of_step
             zeta = noise = jax.random.normal(key, w.shape, w.dtype)
             g = gradient(w, rows)
+            virial = virial + jnp.sum((w - posterior.w_star) * g)  # the rows know nothing of w: no bias
             second = diagonal.average(second, g, preconditioner, state.rounds == 0)
             g = state.scale * g
             if auto:
                 noise = momentum * (before - jnp.sqrt(epsilon) * g) + jnp.sqrt(1 - momentum**2) * noise
                 zeta = 0.5 * (noise + before)
             w = w + state.scale * (jnp.sqrt(epsilon) * zeta - 0.5 * epsilon * g)
-            return (w, noise, second, jnp.sum(g**2), epsilon), None
+            return (w, noise, second, jnp.sum(g**2), virial, epsilon), None
 
         def draw(state: State, keys: Key[Array, " thin_and_1"]) -> Any:
             epsilon, rows = state.step_size, None
@@ -218,9 +219,10 @@ def _advance(
                 looks = steps.HEAT_BATCHES if auto else 0
                 rows = jax.random.randint(keys[thin], (thin + looks, batch), 0, posterior.n)
                 epsilon = steps.limited(epsilon, state.heat, state.llc, state.n) if auto else epsilon
-            carry = (state.w, state.noise, state.second, jnp.zeros_like(epsilon), epsilon)
+            zero = jnp.zeros_like(epsilon)
+            carry = (state.w, state.noise, state.second, zero, zero, epsilon)
             of_steps = (keys[:thin], None if rows is None else rows[:thin])
-            (w, noise, second, squared, _), _ = jax.lax.scan(step, carry, of_steps)
+            (w, noise, second, squared, virial, _), _ = jax.lax.scan(step, carry, of_steps)
             loss = posterior.loss(w)
             exploded = jnp.asarray(False)
             if auto:
@@ -248,6 +250,7 @@ def _advance(
             return state, {
                 "loss": loss,
                 "distance2": jnp.sum((w - posterior.w_star) ** 2),
+                "virial": jnp.where(exploded, w.size, virial / thin),
                 "step_size": epsilon,
                 "excess": epsilon * squared / 8,
                 "diverging": exploded,
