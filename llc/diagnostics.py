@@ -88,8 +88,8 @@ def virial(
 ) -> Diagnosis | None:
     """Return ½(E[(w − w*)·∇U] − d), less what the sampler predicts of it: 0 of draws from the posterior.
 
-    Integrated by parts E[(w − w*)·∇U] = d for every U. Where all directions are a share too hot it is what λ̂ is too high
-    by, on a quadratic; where some of them have not filled it is below 0.
+    Integrated by parts E[(w − w*)·∇U] = d for every U. Where directions are too hot it is, on a quadratic, what λ̂ is
+    too high by; where some have not filled it is below 0.
 
     Parameters
     ----------
