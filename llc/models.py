@@ -184,12 +184,10 @@ def _layers(
 ) -> list[tuple[Float[Array, "_ _"], Float[Array, " _"]]]:
     """Cut the flat vector into kernels and biases, first layer first; a bias is empty where there are none.
 
-    Each is cut from w itself. From a layer with its bias as one more row the gradient came back as sums of
-    padded arrays, which made a step of SGLD half as long again.
+    In one split, of which the gradient comes back as one concatenation. Of slices it is a sum of padded
+    arrays, with which a step of SGLD took 6 % longer; of a layer with its bias as one more row, half as long again.
     """
-    layers, start = [], 0
-    for d_in, d_out in pairwise(widths):
-        middle, end = start + d_in * d_out, start + (d_in + bias) * d_out
-        layers.append((w[start:middle].reshape(d_in, d_out), w[middle:end]))
-        start = end
-    return layers
+    sizes = [size for d_in, d_out in pairwise(widths) for size in (d_in * d_out, bias * d_out)]
+    parts = jnp.split(w, np.cumsum(sizes)[:-1])
+    kernels = [part.reshape(shape) for part, shape in zip(parts[::2], pairwise(widths), strict=True)]
+    return list(zip(kernels, parts[1::2], strict=True))
