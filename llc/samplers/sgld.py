@@ -15,6 +15,7 @@ from llc.posterior import Posterior
 from llc.rows import Params, Scalar, n_rows
 from llc.samplers import preconditioner as diagonal
 from llc.samplers import steps
+from llc.samplers.normals import normal
 from llc.samplers.rounds import ROUND, Clock, collect
 from llc.samplers.steps import Scale
 from llc.samplers.trace import Trace
@@ -202,7 +203,7 @@ def _advance(
         def step(carry: Any, of_step: tuple[Key[Array, ""], Rows | None]) -> Any:
             w, before, second, _, virial, epsilon = carry
             key, rows = of_step
-            zeta = noise = jax.random.normal(key, w.shape, w.dtype)
+            zeta = noise = normal(key, w.size, w.dtype)
             g = gradient(w, rows)
             virial = virial + jnp.sum((w - posterior.w_star) * g)  # the rows know nothing of w: no bias
             second = diagonal.average(second, g, preconditioner, state.rounds == 0)
