@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from llc.samplers.normals import normal, threefry
+from llc.samplers.normals import FEW, normal, threefry
 
 
 # The known answers of the authors' Random123; key, counter, words.
@@ -49,7 +49,7 @@ def test_they_are_standard_normal_and_independent(dtype: str) -> None:
         assert abs(np.mean(one**2 * other**2) - 1) < 4 * np.sqrt(8 / one.size)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_of_a_few_parameters_none_is_another(n: int) -> None:
+@pytest.mark.parametrize("n", [1, FEW - 1, FEW, FEW + 1])
+def test_there_are_as_many_as_asked_for_and_none_is_another(n: int) -> None:
     z = np.asarray(normal(jax.random.key(0), n, jnp.dtype("float32")))
     assert len(set(z)) == n

@@ -10,6 +10,9 @@ from jaxtyping import Array, Float, Key, UInt32
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = np.uint32(0x1BD11BDA)
 ROUNDS = 20
+# Of fewer JAX's own are not slower: of 51 a step of SGLD that chooses its size was 13 % longer with these, of 610 12 %
+# shorter.
+FEW = 512
 
 
 def normal(key: Key[Array, ""], n: int, dtype: jnp.dtype) -> Float[Array, " n"]:
@@ -18,7 +21,7 @@ def normal(key: Key[Array, ""], n: int, dtype: jnp.dtype) -> Float[Array, " n"]:
     As ``jax.random.normal`` makes them, from 23 random bits each, but both words of a block of
     Threefry are used and its rounds are not a loop, so that they are computed side by side.
     """
-    if dtype != jnp.float32:
+    if dtype != jnp.float32 or n < FEW:
         return jax.random.normal(key, (n,), dtype)
     counter = jnp.arange(-(-n // 2), dtype=jnp.uint32)
     words = threefry(jax.random.key_data(key), jnp.zeros_like(counter), counter)
