@@ -135,6 +135,23 @@ def test_auto_with_minibatches_agrees_with_gibbs_on_a_deep_linear_network() -> N
     assert abs(mean - other.mean) < 4 * np.hypot(one.mcse, other.mcse)
 
 
+@pytest.mark.parametrize(
+    ("n", "sufficient", "batch_size", "thin"),
+    [(20_000, None, 64, 313), (20_000, None, 256, 100), (20_000, 5, 64, 100), (100, None, 512, 100)],
+)
+def test_the_loss_of_a_draw_takes_at_most_a_third_of_what_its_steps_do(
+    n: int, sufficient: int | None, batch_size: int, thin: int
+) -> None:
+    data, full = (Batch(jnp.zeros((m, 1)), jnp.zeros((m, 1)), jnp.float32(1)) for m in (n, sufficient or n))
+    posterior = replace(noisy_mean(), data=data, full=full)
+    trace = draw(posterior, batch_size=batch_size, step_size=1e-3, draws=50)
+    loss, of_steps = len(full.x) / n / 3, thin * min(1, batch_size / n)
+    assert loss <= of_steps / 3
+    assert trace.n_grad_evals == pytest.approx(4 * 50 * (of_steps + loss))
+    given = draw(posterior, batch_size=batch_size, step_size=1e-3, draws=50, thin=7)
+    assert given.n_grad_evals == pytest.approx(4 * 50 * (of_steps * 7 / thin + loss))
+
+
 def test_work_of_auto_is_counted_to_the_last_hessian_product() -> None:
     posterior = noisy_mean()
     trace = draw(posterior, batch_size=16, draws=100, thin=10, chains=3)

@@ -30,7 +30,7 @@ class SgldConfig:
     momentum: float = 0.0  # in [0, 1); Adam's is 0.9; with step_size auto only
     warmup: int = 0  # steps that are dropped in any case
     draws: int | None = None  # null: until converged
-    thin: int = 100  # steps per draw
+    thin: int | None = None  # steps per draw; null: 100, or rows of the full loss over batch_size if that is more
     chains: int = 4
     budget: float = BUDGET
 
@@ -44,7 +44,8 @@ class SgldConfig:
         require(0 <= self.momentum < 1, "sampler.sgld.momentum", self.momentum, "in [0, 1)")
         plain = self.step_size == "auto" or self.momentum == 0
         require(plain, "sampler.sgld.momentum", self.momentum, "0 with a number as step_size: that is plain SGLD")
-        _check_counts("sgld", self, {"batch_size": 1, "warmup": 0, "thin": 1})
+        require(self.thin is None or self.thin >= 1, "sampler.sgld.thin", self.thin, "at least 1, or null")
+        _check_counts("sgld", self, {"batch_size": 1, "warmup": 0})
 
 
 @dataclass

@@ -37,7 +37,7 @@ def sgld(
     momentum: float,
     warmup: int,
     draws: int | None,
-    thin: int,
+    thin: int | None,
     chains: int,
     budget: float,
 ) -> Trace:
@@ -95,7 +95,7 @@ def sgld(
     warmup
         Steps before the first draw, rounded up to whole draws; after those that find G.
     thin
-        Steps per draw.
+        Steps per draw. None: by ``llc.samplers.steps.thinning``.
 
     References
     ----------
@@ -106,6 +106,7 @@ def sgld(
     """
     auto = step_size == "auto"
     batch = None if batch_size >= posterior.n else batch_size
+    thin = steps.thinning(posterior, batch_size) if thin is None else thin
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
     given = jnp.asarray(FLAT if auto else step_size, posterior.w_star.dtype)
