@@ -15,7 +15,7 @@ from numpyro.infer.hmc_util import IntegratorState, warmup_adapter
 
 from llc.posterior import Posterior
 from llc.rows import Number
-from llc.samplers.hmc import longest
+from llc.samplers.hmc import CHAINS, longest, scales, shared
 from llc.samplers.rounds import Clock, carefully, collect
 from llc.samplers.trace import Trace
 
@@ -67,9 +67,10 @@ def mclmc(
     key_start, key_draws = jax.random.split(key)
     start = clock.compile(_start, key_start, posterior, warmup=warmup, chains=chains)
 
-    def run(target_accept: float, **more: Any) -> tuple[Any, Trace]:
+    def run(target_accept: float, smallest: float, **more: Any) -> tuple[Any, Trace]:
+        hyper = (target_accept, trajectory_length, smallest)
         return collect(
-            key_draws, posterior, start(key_start, posterior), _advance, (target_accept, trajectory_length), clock,
+            key_draws, posterior, start(key_start, posterior), _advance, hyper, clock,
             tuning=warmup, draws=draws, budget=budget, warmup=warmup, **more,
         )  # fmt: skip
 
@@ -108,29 +109,31 @@ def _advance(
     state: State,
     target_accept: Number,
     trajectory_length: Number,
+    smallest: Number,
     *,
     warmup: int,
     draws: int,
 ) -> tuple[State, dict[str, Float[Array, "chains draws"]]]:
     kernel = adjusted_mclmc.build_kernel(divergence_threshold=DIVERGENT)
     _, adapt = warmup_adapter(warmup, target_accept_prob=target_accept)
-    key_chains, key_jitter = jax.random.split(key)
+    key_chains, key_jitter, key_scales = jax.random.split(key, 3)
     speed = jnp.sqrt(posterior.w_star.size)
     # One for all chains: they wait for the longest.
     jitter = jax.random.uniform(key_jitter, (draws,), posterior.w_star.dtype, 0.0, 2.0)
+    factors = scales(key_scales, smallest, draws)
 
     def chain(key: Key[Array, ""], state: State) -> Any:
         def draw(state: State, inputs: Any) -> Any:
-            key, factor = inputs
+            key, factor, scale = inputs
             at, adapted, n = state
+            step = speed * adapted.step_size * jnp.where(n < warmup, 1.0, scale)
             steps = trajectory_length * factor / adapted.step_size
             steps = jnp.ceil(jnp.clip(steps, 1, longest(n < warmup))).astype(int)
-            at, info = kernel(
-                key, at, _log_density(posterior), speed * adapted.step_size, (steps,), adapted.inverse_mass_matrix
-            )
+            at, info = kernel(key, at, _log_density(posterior), step, (steps,), adapted.inverse_mass_matrix)
             position = IntegratorState(at.position, None, -at.logdensity, -at.logdensity_grad)
             tuned = adapt(n, info.acceptance_rate, position, adapted)
             adapted = jax.tree.map(partial(jnp.where, n < warmup), tuned, adapted)
+            adapted = adapted._replace(step_size=shared(adapted.step_size, n + 1 == warmup))
             return State(at, adapted, n + 1), {
                 "loss": posterior.loss_of_potential(-at.logdensity, at.position),
                 "distance2": jnp.sum((at.position - posterior.w_star) ** 2),
@@ -142,6 +145,6 @@ def _advance(
                 **posterior.elsewhere(at.position),
             }
 
-        return jax.lax.scan(draw, state, (jax.random.split(key, draws), jitter))
+        return jax.lax.scan(draw, state, (jax.random.split(key, draws), jitter, factors))
 
-    return jax.vmap(chain)(jax.random.split(key_chains, len(state.n)), state)
+    return jax.vmap(chain, axis_name=CHAINS)(jax.random.split(key_chains, len(state.n)), state)

@@ -20,8 +20,9 @@ from llc.samplers.trace import Trace
 ROUND = 50  # draws of each chain between two looks; a compiled program is of one round
 GROWTH = 1.25  # of a trace between two looks: each costs milliseconds
 LOOKS = 2  # that must find it converged, one after the other: a lucky one is no proof
-CAREFUL = (0.95, 0.99)  # acceptance to tune for where too many draws diverge
-CAREFUL_SHARE = 1 / 8  # of the budget, at most, that was spent when it is decided
+CAREFUL = (0.99, 0.998)  # acceptance to tune for where too many draws diverge
+SMALLEST = 1 / 4  # step of a draw, over what it was tuned to, there
+CAREFUL_SHARE = 1 / 2  # of the budget, at most, that was spent when it is decided
 
 State = Any  # of all chains, with a leading axis of chains
 Stats = dict[str, Shaped[np.ndarray, "chains draws"]]
@@ -74,7 +75,7 @@ def collect(
     draws: int | None,
     budget: float,
     start_work: float = 0.0,
-    again: bool = False,
+    again: float | None = None,
     **static: Any,
 ) -> tuple[State, Trace]:
     """Advance chains in rounds; return their last state and the trace.
@@ -96,8 +97,8 @@ def collect(
     start_work
         Gradients per chain that were spent before.
     again
-        End at a look, early in the budget, that finds half as many draws diverging as are too many: the caller
-        tunes anew.
+        End, for the caller to tune anew, at a look in the first half of the budget that finds more than this share of
+        the draws diverging, or more than are too many when it has converged. None: whatever diverges.
     """
     step = clock.compile(advance, key, posterior, state, *hyper, draws=ROUND, **static)
     loss_star = float(jax.jit(Posterior.loss)(posterior, posterior.w_star))
@@ -111,9 +112,9 @@ def collect(
         spent += last
         kept = ROUND * len(rounds) - tuning
         if (look_on := _look.get()) is not None:
-            share = spent / budget if draws is None else (tuning + kept) / (tuning + draws)
+            done = spent / budget if draws is None else (tuning + kept) / (tuning + draws)
             new = rounds[-1]["loss"][:, ROUND - min(ROUND, max(kept, 0)) :].astype(np.float64)
-            look_on(share, float(posterior.nbeta) * (new - loss_star))
+            look_on(done, float(posterior.nbeta) * (new - loss_star))
         if not np.isfinite(rounds[-1]["loss"]).all():
             ended = "diverged"  # more draws change nothing
             break
@@ -123,13 +124,6 @@ def collect(
             continue
         if kept >= look:
             look = int(GROWTH * kept)
-            if (
-                again
-                and spent < CAREFUL_SHARE * budget
-                and np.mean([r["diverging"] for r in rounds[-(-tuning // ROUND) :]]) > DIVERGENT_MAX / 2
-            ):
-                ended = "diverging"
-                break
             seen = {
                 name: np.concatenate([r[name] for r in rounds], axis=1)[:, tuning:].astype(np.float64)
                 for name in ("loss", "distance2", "virial", "excess")
@@ -141,6 +135,11 @@ def collect(
             at_rest = (at_rest + 1) * (converged and rests)
             if at_rest == LOOKS:
                 ended = "converged"
+            if again is not None and spent < CAREFUL_SHARE * budget:
+                share = np.mean([r["diverging"] for r in rounds[-(-tuning // ROUND) :]])
+                if share > (min(again, DIVERGENT_MAX) if ended == "converged" else again):
+                    ended = "diverging"
+            if ended != "draws":
                 break
         if spent + last > budget:  # another such round would be over it
             ended = "metastable" if passed >= LOOKS else "budget" if kept > 0 else "warmup"
@@ -165,23 +164,28 @@ def collect(
 
 
 def carefully(run: Callable[..., tuple[State, Trace]], target_accept: float, draws: int | None) -> tuple[State, Trace]:
-    """Run a sampler, and again with a smaller step as long as too many of its draws diverge.
+    """Run a sampler, and again with smaller steps of many sizes if too many of its draws diverge.
 
-    A step that is too large for a narrow place keeps chains out of it, and they agree: on w1 w2³
-    NUTS was 8 % low with an acceptance of 0.8, and right with 0.99 (Betancourt 2017, arXiv
-    1701.02434, section 6.2). What was spent counts against the budget.
+    A step that is too large for a narrow place keeps chains out of it, and they agree: leapfrog is unstable where the
+    curvature is above 4 over its square. On w1 w2³ that is 6 % of λ̂ for a step of 0.1, and 2 % for one of 0.05. Few
+    draws with a step that is several times smaller reach it, and each size leaves the posterior as it is (Neal 2011,
+    arXiv 1206.1901, section 5.4.2). What was spent counts against the budget.
 
     Parameters
     ----------
     run
-        ``(target_accept, start_work=, again=) -> (state, trace)``.
+        ``(target_accept, smallest, start_work=, again=) -> (state, trace)``; each draw has a step between ``smallest``
+        times the one that was tuned, and that.
     draws
         So many were asked for: then nothing is run again.
     """
-    targets = [target_accept, *(t for t in CAREFUL if t > target_accept)]
+    attempts: list[tuple[float, float, float | None]] = [(target_accept, 1.0, DIVERGENT_MAX / 2)]
+    # These visit narrow places, seldom and for long: early on their share is chance.
+    attempts += [(accept, SMALLEST, 1.0) for accept in sorted({max(target_accept, accept) for accept in CAREFUL})]
     spent = 0.0
-    for target in targets:
-        state, trace = run(target, start_work=spent, again=draws is None and target != targets[-1])
+    for number, (accept, smallest, again) in enumerate(attempts, 1):
+        last = draws is not None or number == len(attempts)
+        state, trace = run(accept, smallest, start_work=spent, again=None if last else again)
         if trace.ended != "diverging":
             break
         spent = trace.n_grad_evals / len(trace.loss)
