@@ -269,9 +269,9 @@ def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
             {},
             {"auto": True, "batch": 1, "control": True, "preconditioner": "rmsprop", "thin": 1},
         ),
-        "nuts": ((0.8, None), {"max_tree_depth": 5, "warmup": 1}, {}),
-        "hmc": ((0.8, 1.6), {"max_tree_depth": None, "warmup": 1}, {}),
-        "mclmc": ((0.8, 1.6), {"warmup": 20}, {}),
+        "nuts": ((0.8, None), {"max_tree_depth": 5, "warmup": 1}, {"smallest": 1.0}),
+        "hmc": ((0.8, 1.6), {"max_tree_depth": None, "warmup": 1}, {"smallest": 1.0}),
+        "mclmc": ((0.8, 1.6), {"warmup": 20}, {"smallest": 1.0}),
     }[name]
     if module is sgld:
         state = sgld._start(key, posterior.w_star, *hyper, scaled=True, chains=chains)
