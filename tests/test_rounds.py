@@ -106,13 +106,14 @@ def test_what_was_spent_before_it_is_tuned_anew_counts_against_the_budget(
     assert made == runs
 
 
-def diverging(key: Any, posterior: Any, state: Any, after: float, *, draws: int) -> Any:
-    """Advance a chain that is settled, and has every 40th draw diverge ``after`` so many."""
+def diverging(key: Any, posterior: Any, state: Any, after: float, off: float = 0.0, *, draws: int) -> Any:
+    """Advance a chain that is settled, but for a virial that is ``off``; ``after`` so many every 40th draw diverges."""
     time = state[:, None] + jnp.arange(draws)
     ones = jnp.ones(time.shape)
     stats = {
         "loss": posterior.loss(posterior.w_star) + jax.random.normal(key, time.shape) + 1,
         "distance2": ones + jax.random.normal(key, time.shape) / 50,
+        "virial": posterior.w_star.size + 2 * off * ones + jax.random.normal(key, time.shape),
         "diverging": (time >= after) & (time % 40 == 0),
         "work": ones,
     }
@@ -133,7 +134,7 @@ def diverging(key: Any, posterior: Any, state: Any, after: float, *, draws: int)
 def test_too_many_draws_that_diverge_end_it_as_long_as_half_of_the_budget_is_left(
     after: float, budget: float, again: float | None, ended: str, at_most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rounds, "_verdict", lambda llc, dim, **stats: (llc.shape[1] > 1_500, True))
+    monkeypatch.setattr(rounds, "_verdict", lambda llc, dim, **stats: (llc.shape[1] > 1_500, True, True))
     advance = jax.jit(diverging, static_argnames="draws")
     _, trace = collect(
         seeds.key(0, "diverging"), ISOTROPIC.posterior(), jnp.zeros(4), advance, (after,), Clock(),
@@ -141,6 +142,21 @@ def test_too_many_draws_that_diverge_end_it_as_long_as_half_of_the_budget_is_lef
     )  # fmt: skip
     assert trace.ended == ended
     assert trace.n_grad_evals / 4 <= at_most
+
+
+@pytest.mark.parametrize(
+    ("off", "again", "ended"), [(-10.0, FIRST, "diverging"), (-10.0, None, "metastable"), (-1.0, FIRST, "converged")]
+)
+def test_chains_that_a_place_is_kept_from_are_tuned_anew_though_none_of_their_draws_diverges(
+    off: float, again: float | None, ended: str
+) -> None:
+    """λ̂ is 145 here: 1 is less than 2 % of it."""
+    advance = jax.jit(diverging, static_argnames="draws")
+    _, trace = collect(
+        seeds.key(0, "diverging"), ISOTROPIC.posterior(), jnp.zeros(4), advance, (1e9, off), Clock(),
+        tuning=0, draws=None, budget=1e4, again=again,
+    )  # fmt: skip
+    assert trace.ended == ended
 
 
 @pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc"])
@@ -166,7 +182,7 @@ def test_a_slow_descent_that_a_verdict_lets_pass_does_not_end_it(fall: float, en
     error = 10.0 * np.sqrt(2 / (4 * n / 2))  # of the difference of the halves
     llc = 100.0 + noise - np.linspace(-1.0, 1.0, n) * fall * error
     assert faults(diagnose(llc)) == []
-    assert rounds._verdict(llc, 1, distance2=rng.normal(size=(4, n)) ** 2) == (ends, ends)
+    assert rounds._verdict(llc, 1, distance2=rng.normal(size=(4, n)) ** 2) == (ends,) * 3
 
 
 @pytest.mark.parametrize(("until", "ended"), [(1_500, "converged"), (1e6, "metastable")])
@@ -196,11 +212,11 @@ def test_one_lucky_look_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None
     looks = iter([True, False, True, True])
     seen: list[int] = []
 
-    def verdict(llc: np.ndarray, dim: int, **stats: np.ndarray) -> tuple[bool, bool]:
+    def verdict(llc: np.ndarray, dim: int, **stats: np.ndarray) -> tuple[bool, bool, bool]:
         assert {values.shape for values in stats.values()} == {llc.shape}
         assert (dim, set(stats)) == (10, {"distance2", "virial"})
         seen.append(llc.shape[1])
-        return next(looks), True
+        return next(looks), True, True
 
     monkeypatch.setattr(rounds, "_verdict", verdict)
     run_drifting()

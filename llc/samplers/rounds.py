@@ -98,7 +98,8 @@ def collect(
         Gradients per chain that were spent before.
     again
         End, for the caller to tune anew, at a look in the first half of the budget that finds more than this share of
-        the draws diverging, or more than are too many when it has converged. None: whatever diverges.
+        the draws diverging, or more than are too many when it has converged, or that its virial is too low then: chains
+        are kept out of some place, or are stuck. None: whatever diverges.
     """
     step = clock.compile(advance, key, posterior, state, *hyper, draws=ROUND, **static)
     loss_star = float(jax.jit(Posterior.loss)(posterior, posterior.w_star))
@@ -130,14 +131,15 @@ def collect(
                 if name in rounds[0]
             }
             llc = float(posterior.nbeta) * (seen.pop("loss") - loss_star)
-            converged, rests = _verdict(llc, posterior.w_star.size, **seen)
+            converged, rests, balanced = _verdict(llc, posterior.w_star.size, **seen)
             passed = (passed + 1) * converged
-            at_rest = (at_rest + 1) * (converged and rests)
+            at_rest = (at_rest + 1) * (converged and rests and balanced)
             if at_rest == LOOKS:
                 ended = "converged"
             if again is not None and spent < CAREFUL_SHARE * budget:
                 share = np.mean([r["diverging"] for r in rounds[-(-tuning // ROUND) :]])
-                if share > (min(again, DIVERGENT_MAX) if ended == "converged" else again):
+                kept_out = passed >= LOOKS and rests and not balanced
+                if kept_out or share > (min(again, DIVERGENT_MAX) if ended == "converged" else again):
                     ended = "diverging"
             if ended != "draws":
                 break
@@ -194,13 +196,13 @@ def carefully(run: Callable[..., tuple[State, Trace]], target_accept: float, dra
 
 def _verdict(
     llc: Float[np.ndarray, "chains draws"], dim: int, **stats: Float[np.ndarray, "chains draws"]
-) -> tuple[bool, bool]:
-    """Return whether λ̂ has converged, and whether the chains have filled what they can reach."""
+) -> tuple[bool, bool, bool]:
+    """Return whether λ̂ has converged, the distance from w* has settled, and the virial is not too low."""
     dropped = settled(llc)
     found = diagnose(llc[:, dropped:])
     precise = found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
     if not precise or faults(found, DRIFT_SETTLED):
-        return False, False
+        return False, False, False
     stats = {name: values[:, dropped:] for name, values in stats.items()}
     balance = virial(stats.get("virial"), stats.get("excess"), dim)
-    return True, not spreading(rhat(stats["distance2"])) and imbalance(balance, found.mean) >= 0
+    return True, not spreading(rhat(stats["distance2"])), imbalance(balance, found.mean) >= 0
