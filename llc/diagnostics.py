@@ -11,6 +11,8 @@ from jaxtyping import Float
 
 from llc.limits import DRIFT_MAX, ESS_MIN, RHAT_DISTANCE_MAX, RHAT_MAX, VIRIAL_ERRORS, VIRIAL_MAX
 
+CORRECTION_ERROR = 0.5  # standard error of an excess that a sampler predicts, as a share of it: it is of first order
+
 
 class Diagnosis(NamedTuple):
     """Of the draws of one quantity. None: a chain never moved, or there are too few draws."""
@@ -88,15 +90,15 @@ def virial(
 ) -> Diagnosis | None:
     """Return ½(E[(w − w*)·∇U] − d), less what the sampler predicts of it: 0 of draws from the posterior.
 
-    Integrated by parts E[(w − w*)·∇U] = d for every U. Where directions are too hot it is, on a quadratic, what λ̂ is
-    too high by; where some have not filled it is below 0.
+    Integrated by parts E[(w − w*)·∇U] = d for every U of which exp(−U) vanishes at infinity, as with γ above 0. Where
+    directions are too hot it is, on a quadratic, what λ̂ is too high by; where some have not filled it is below 0.
 
     Parameters
     ----------
     products
         (w − w*)·∇U of d = ``dim`` parameters; None, or not finite: nothing is returned.
     excess
-        As of ``Trace``.
+        As of ``Trace``; the error has that of the prediction in it.
 
     References
     ----------
@@ -105,13 +107,20 @@ def virial(
     """
     if products is None:
         return None
-    off = (products.astype(np.float64) - dim) / 2 - (0.0 if excess is None else excess.astype(np.float64))
-    return diagnose(off) if np.isfinite(off).all() else None
+    predicted = np.zeros(products.shape) if excess is None else excess.astype(np.float64)
+    off = (products.astype(np.float64) - dim) / 2 - predicted
+    if not np.isfinite(off).all():
+        return None
+    found = diagnose(off)
+    return found._replace(mcse=found.mcse and math.hypot(found.mcse, CORRECTION_ERROR * predicted.mean()))
 
 
 def imbalance(found: Diagnosis | None, llc: float) -> float:
-    """Return the virial of draws that are not the posterior's for sure, and matter for an estimate ``llc``; else 0."""
-    if found is None or found.mcse is None:
+    """Return the virial where it is surely not 0, and matters for an estimate ``llc``; else 0.
+
+    Of chains that do not agree on it, its error is not one.
+    """
+    if found is None or found.mcse is None or spreading(found.rhat):
         return 0.0
     return found.mean if abs(found.mean) > VIRIAL_ERRORS * found.mcse + VIRIAL_MAX * abs(llc) else 0.0
 

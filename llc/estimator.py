@@ -11,12 +11,11 @@ import numpy as np
 from jaxtyping import Float
 
 from llc import limits
-from llc.diagnostics import Diagnosis, diagnose, faults, imbalance, rhat, spreading, virial
+from llc.diagnostics import CORRECTION_ERROR, Diagnosis, diagnose, faults, imbalance, rhat, spreading, virial
 from llc.samplers.trace import Trace
 
 CI_WIDTH = 1.96  # half the 95 % interval, in standard errors
 ROUNDING = 8  # units in the last place by which L_n of a draw and L_n(w*), in float64, may differ
-CORRECTION_ERROR = 0.5  # standard error of a bias that is subtracted, as a share of it: it is of first order
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Estimate:
     drift: float | None  # from the first half to the second, in standard errors
     llc_bias: float | None  # excess that the sampler predicts; llc_mean is without it if step_size is auto
     below: float | None  # share of draws with a loss below L_n(w*)
-    virial: float | None  # ½(E[(w − w*)·∇U] − d) less llc_bias: 0 of the posterior; see llc.diagnostics.virial
+    virial: float | None  # ½(E[(w − w*)·∇U] − d) less llc_bias: 0 of the posterior; nothing at γ = 0
     virial_mcse: float | None
     reach: float | None  # γ E‖w − w*‖² / d: γ alone allows 1; nothing at γ = 0
     status: str  # ok, not_converged, biased, negative, not_minimum, not_local, metastable, diverged
@@ -137,7 +136,7 @@ def estimate(
     # A chain that never moved has an estimate but no error to report.
     mcse = None if found.mcse is None else math.hypot(found.mcse, CORRECTION_ERROR * subtracted)
     low, high = (None, None) if mcse is None else (mean - CI_WIDTH * mcse, mean + CI_WIDTH * mcse)
-    balance = virial(trace.stats.get("virial"), trace.excess, n_params)
+    balance = virial(trace.stats.get("virial"), trace.excess, n_params) if gamma > 0 else None
     rounding = n * beta * abs(loss_star) * ROUNDING * float(np.finfo(trace.loss.dtype).eps)
     measured: dict[str, Any] = {
         "rhat_distance": None if distances is None else rhat(distances.astype(np.float64)),
@@ -208,11 +207,11 @@ def _verdict(
     bias_max = limits.CORRECTED_MAX if trace.correct else limits.BIAS_MAX
     if llc_bias is not None and llc_bias > bias_max * abs(mean):
         return "biased", f"step size and batches add about {llc_bias:.3g}, more than {bias_max:.0%}: a smaller step"
-    balance = (
-        "" if virial is None else f"½(E[(w − w*)·∇U] − d) is {virial:.3g} ± {virial_mcse or math.nan:.2g} and not 0"
-    )
+    balance = "" if virial is None else f"virial {virial:.3g} ± {virial_mcse or math.nan:.2g}"
+    if off > 0 and trace.excess is None:  # the step of an adjusted sampler makes no bias
+        return "not_converged", f"the chains have not mixed ({balance})"
     if off > 0:
-        return "biased", f"the draws are hotter than the posterior, {balance}: a smaller step"
+        return "biased", f"the draws are hotter than the posterior ({balance}): a smaller step"
     # Only of chains that agree: others may be below zero for having gone nowhere.
     if ci_high is not None and ci_high < 0:
         return "negative", "the 95 % interval lies below zero: w* is not a minimum"
@@ -224,11 +223,9 @@ def _verdict(
     if reach is not None and reach > limits.REACH_MAX:
         return "not_local", f"the draws are {reach:.2g} times as far from w* (squared) as γ alone lets them be: raise γ"
     if trace.ended == "metastable" or spreading(rhat_distance) or off < 0:
-        moving = (
-            f"the chains have not filled what they can reach (R-hat of the distance {rhat_distance or math.nan:.3f}"
-        )
-        moving += f"; {balance})" if off < 0 else ")"
-        return "metastable", f"{moving}: the LLC is of the region reached so far: raise γ or the budget"
+        seen = ", ".join([f"R-hat of the distance {rhat_distance or math.nan:.3f}", *([balance] if balance else [])])
+        more = "raise γ or the budget" if reach is not None else "raise γ"
+        return "metastable", f"the chains have not filled what they can reach ({seen}): {more}"
     return "ok", ""
 
 

@@ -199,8 +199,8 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
         "a default in the schema",
         file(
             "llc/config/samplers.py",
-            "target_accept: float = 0.8  # the least: more where over 1 % of the draws diverge\n    max_tree",
-            "target_accept: float = 0.9  # the least: more where over 1 % of the draws diverge\n    max_tree",
+            "target_accept: float = 0.8  # the least: more where over 0.5 % of the draws diverge\n    max_tree",
+            "target_accept: float = 0.9  # the least: more where over 0.5 % of the draws diverge\n    max_tree",
         ),
         {"jobs": 1, "run": 2, **AFTER},
         "",

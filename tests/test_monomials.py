@@ -38,7 +38,10 @@ def test_sgld_that_chooses_its_step_gives_the_exact_value(exponents: tuple[int, 
     assert found.mcse is not None
     assert found.mcse < 0.02 * exact
     assert abs(found.mean - exact) < 4 * found.mcse
-    assert trace.stats["diverging"].mean() < 1e-3
+    exploded = trace.stats["diverging"]
+    assert exploded.mean() < 1e-3
+    assert (trace.stats["virial"][exploded] == 2).all()  # neither too hot nor too cold
+    assert np.isfinite(trace.stats["virial"]).all()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from llc import samplers, seeds
 from llc.config import SamplerConfig
 from llc.diagnostics import diagnose, faults, settled
 from llc.limits import DIVERGENT_MAX, MCSE_TARGET, RHAT_MAX
-from llc.samplers import rounds
+from llc.samplers import hmc, mclmc, rounds
 from llc.samplers.hmc import scales
 from llc.samplers.rounds import ROUND, SMALLEST, Clock, collect
 from llc.samplers.trace import Trace
@@ -107,7 +107,7 @@ def test_what_was_spent_before_it_is_tuned_anew_counts_against_the_budget(
 
 
 def diverging(key: Any, posterior: Any, state: Any, after: float, off: float = 0.0, *, draws: int) -> Any:
-    """Advance a chain that is settled, but for a virial that is ``off``; ``after`` so many every 40th draw diverges."""
+    """Advance a chain that is settled but for a virial that is ``off``; ``after`` so many every 40th draw diverges."""
     time = state[:, None] + jnp.arange(draws)
     ones = jnp.ones(time.shape)
     stats = {
@@ -145,15 +145,20 @@ def test_too_many_draws_that_diverge_end_it_as_long_as_half_of_the_budget_is_lef
 
 
 @pytest.mark.parametrize(
-    ("off", "again", "ended"), [(-10.0, FIRST, "diverging"), (-10.0, None, "metastable"), (-1.0, FIRST, "converged")]
+    ("after", "off", "again", "ended"),
+    [
+        (0.0, -10.0, THEN, "diverging"),
+        (1e9, -10.0, THEN, "metastable"),  # nothing says that it is the step
+        (0.0, -10.0, None, "metastable"),
+        (1e9, -1.0, THEN, "converged"),  # λ̂ is 145: less than 2 %
+    ],
 )
-def test_chains_that_a_place_is_kept_from_are_tuned_anew_though_none_of_their_draws_diverges(
-    off: float, again: float | None, ended: str
+def test_chains_that_are_kept_out_of_some_place_are_tuned_anew(
+    after: float, off: float, again: float | None, ended: str
 ) -> None:
-    """λ̂ is 145 here: 1 is less than 2 % of it."""
     advance = jax.jit(diverging, static_argnames="draws")
     _, trace = collect(
-        seeds.key(0, "diverging"), ISOTROPIC.posterior(), jnp.zeros(4), advance, (1e9, off), Clock(),
+        seeds.key(0, "diverging"), ISOTROPIC.posterior(), jnp.zeros(4), advance, (after, off), Clock(),
         tuning=0, draws=None, budget=1e4, again=again,
     )  # fmt: skip
     assert trace.ended == ended
@@ -165,6 +170,23 @@ def test_chains_share_the_step_that_they_were_tuned_to(name: str) -> None:
     step_size = by_rule(name, STRETCHED, draws=10).tuned["step_size"]
     assert len(step_size) == 4
     assert len(set(step_size.tolist())) == 1
+
+
+@pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc"])
+def test_steps_of_many_sizes_leave_the_posterior_as_it_is(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(smallest: float) -> Trace:
+        module = mclmc if name == "mclmc" else hmc
+        monkeypatch.setattr(module, "carefully", lambda run, accept, draws: run(accept, smallest))
+        return by_rule(name, STRETCHED, draws=3000)
+
+    usual, trace = draw(1.0), draw(1 / 4)
+    rejected, usually = (1 - found.stats["acceptance_rate"].mean() for found in (trace, usual))
+    assert rejected < 0.6 * usually
+    np.testing.assert_array_equal(trace.tuned["step_size"], usual.tuned["step_size"])
+    found = diagnose(STRETCHED.a * trace.loss.astype(np.float64))
+    assert found.mcse is not None
+    assert found.mcse < 0.01 * STRETCHED.llc()
+    assert abs(found.mean - STRETCHED.llc()) < 4 * found.mcse
 
 
 def test_steps_of_many_sizes_are_so_by_their_logarithm_and_else_all_of_them_are_as_tuned() -> None:

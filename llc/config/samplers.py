@@ -30,7 +30,7 @@ class SgldConfig:
     momentum: float = 0.0  # in [0, 1); Adam's is 0.9; with step_size auto only
     warmup: int = 0  # steps that are dropped in any case
     draws: int | None = None  # null: until converged
-    thin: int | None = None  # steps per draw; null: 100, or rows of the full loss over batch_size if that is more
+    thin: int | None = None  # steps per draw; null: 100, or up to 1,000: rows of the full loss over batch_size
     chains: int = 4
     budget: float = BUDGET
 
@@ -52,7 +52,7 @@ class SgldConfig:
 class HmcConfig:
     """Hamiltonian Monte Carlo, step size and diagonal mass adapted, trajectories jittered."""
 
-    target_accept: float = 0.8  # the least: more where over 1 % of the draws diverge
+    target_accept: float = 0.8  # the least: more where over 0.5 % of the draws diverge
     trajectory_length: float = 1.6  # mean, in units of the adapted metric; each is U(0, 2) times it
     warmup: int = 500  # draws in which it is tuned
     draws: int | None = None  # null: until converged
@@ -69,7 +69,7 @@ class HmcConfig:
 class NutsConfig:
     """No-U-Turn sampler, step size and diagonal mass adapted."""
 
-    target_accept: float = 0.8  # the least: more where over 1 % of the draws diverge
+    target_accept: float = 0.8  # the least: more where over 0.5 % of the draws diverge
     max_tree_depth: int = 10  # at most 2^depth − 1 gradients per draw
     warmup: int = 500  # draws in which it is tuned
     draws: int | None = None  # null: until converged
@@ -86,7 +86,7 @@ class NutsConfig:
 class MclmcConfig:
     """Metropolis-adjusted microcanonical Monte Carlo, step size and diagonal mass adapted."""
 
-    target_accept: float = 0.9  # the least: more where over 1 % of the draws diverge
+    target_accept: float = 0.9  # the least: more where over 0.5 % of the draws diverge
     trajectory_length: float = 1.6  # mean, in units of the adapted metric; each is U(0, 2) times it
     warmup: int = 500  # draws in which it is tuned
     draws: int | None = None  # null: until converged

@@ -34,7 +34,7 @@ def hmc(
     chains: int,
     budget: float,
 ) -> Trace:
-    """Draw chains with HMC, step size and diagonal mass adapted per chain.
+    """Draw chains with HMC, diagonal mass adapted per chain, and a step size that they share.
 
     Each trajectory's length is drawn anew from U(0, 2 × ``trajectory_length``): one fixed
     length resonates with some direction of a quadratic, and that direction does not mix. None
@@ -102,12 +102,12 @@ def _kernel(
 
 
 def shared(step_size: Array, ended: Array) -> Array:
-    """Return the geometric mean over chains of the step size where warm-up has ended.
+    """Return the median over chains of the step size where warm-up has ended.
 
     The last of its windows has 50 draws, few of them in the narrow places that the step is for: the steps of chains on
     w1 w2³ differed five times, and the chain with the largest was low.
     """
-    return jnp.where(ended, jnp.exp(jax.lax.pmean(jnp.log(step_size), CHAINS)), step_size)
+    return jnp.where(ended, jnp.exp(jnp.nanmedian(jax.lax.all_gather(jnp.log(step_size), CHAINS))), step_size)
 
 
 def scales(key: Key[Array, ""], smallest: Number, draws: int) -> Float[Array, " draws"]:

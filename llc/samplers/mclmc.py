@@ -34,7 +34,7 @@ def mclmc(
     chains: int,
     budget: float,
 ) -> Trace:
-    """Draw chains of adjusted microcanonical dynamics, step size and diagonal mass adapted per chain.
+    """Draw chains of adjusted microcanonical dynamics, diagonal mass adapted per chain, one step size for all.
 
     The speed is constant and the direction is drawn anew at each trajectory, whose end is accepted
     or rejected: no step size makes a bias. Without that step it is a few per cent hot at the usual

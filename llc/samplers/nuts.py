@@ -20,7 +20,7 @@ def nuts(
     chains: int,
     budget: float,
 ) -> Trace:
-    """Draw chains with the No-U-Turn sampler, step size and diagonal mass adapted per chain.
+    """Draw chains with the No-U-Turn sampler, diagonal mass adapted per chain, and a step size that they share.
 
     Parameters
     ----------

@@ -90,22 +90,22 @@ def collect(
         Draws at the front that are always dropped.
     draws
         So many are kept, and no rule applies. None: draws are added until R-hat, ESS and drift
-        are within their limits, the standard error is below 2 % of λ̂ and the distance from w* has
-        settled; what still remembers the start is dropped, and the ``budget`` is the end.
+        are within their limits, the standard error is below 2 % of λ̂, the distance from w* has
+        settled and the virial is not too low; what still remembers the start is dropped, and the ``budget`` is the end.
     budget
         Gradients of the full loss per chain; no round is begun that would exceed it if it took what the last one did.
     start_work
         Gradients per chain that were spent before.
     again
         End, for the caller to tune anew, at a look in the first half of the budget that finds more than this share of
-        the draws diverging, or more than are too many when it has converged, or that its virial is too low then: chains
-        are kept out of some place, or are stuck. None: whatever diverges.
+        the draws diverging, or more than are too many when it has converged, or any while the virial alone stays too
+        low: they are kept out of some place. None: whatever diverges.
     """
     step = clock.compile(advance, key, posterior, state, *hyper, draws=ROUND, **static)
     loss_star = float(jax.jit(Posterior.loss)(posterior, posterior.w_star))
     rounds: list[Stats] = []
     spent, look, ended = start_work, 2 * ROUND, "draws"
-    passed, at_rest = 0, 0  # looks in a row that found λ̂ converged; that found the distance settled too
+    passed, at_rest, low = 0, 0, 0  # looks in a row that found λ̂ converged; all settled; the virial too low alone
     while True:
         state, found = step(jax.random.fold_in(key, len(rounds)), posterior, state, *hyper)
         rounds.append({name: np.asarray(values) for name, values in found.items()})
@@ -127,18 +127,19 @@ def collect(
             look = int(GROWTH * kept)
             seen = {
                 name: np.concatenate([r[name] for r in rounds], axis=1)[:, tuning:].astype(np.float64)
-                for name in ("loss", "distance2", "virial", "excess")
+                for name in ("loss", "distance2", "excess", *(["virial"] if posterior.gamma > 0 else []))
                 if name in rounds[0]
             }
             llc = float(posterior.nbeta) * (seen.pop("loss") - loss_star)
             converged, rests, balanced = _verdict(llc, posterior.w_star.size, **seen)
             passed = (passed + 1) * converged
             at_rest = (at_rest + 1) * (converged and rests and balanced)
+            low = (low + 1) * (converged and rests and not balanced)
             if at_rest == LOOKS:
                 ended = "converged"
             if again is not None and spent < CAREFUL_SHARE * budget:
                 share = np.mean([r["diverging"] for r in rounds[-(-tuning // ROUND) :]])
-                kept_out = passed >= LOOKS and rests and not balanced
+                kept_out = low >= LOOKS and share > 0
                 if kept_out or share > (min(again, DIVERGENT_MAX) if ended == "converged" else again):
                     ended = "diverging"
             if ended != "draws":
@@ -169,7 +170,7 @@ def carefully(run: Callable[..., tuple[State, Trace]], target_accept: float, dra
     """Run a sampler, and again with smaller steps of many sizes if too many of its draws diverge.
 
     A step that is too large for a narrow place keeps chains out of it, and they agree: leapfrog is unstable where the
-    curvature is above 4 over its square. On w1 w2³ that is 6 % of λ̂ for a step of 0.1, and 2 % for one of 0.05. Few
+    curvature is above 4 over its square. On w1 w2³ that is 6 % of λ̂ for a step of 0.1 in the adapted metric. Few
     draws with a step that is several times smaller reach it, and each size leaves the posterior as it is (Neal 2011,
     arXiv 1206.1901, section 5.4). What was spent counts against the budget.
 

@@ -106,7 +106,7 @@ def sgld(
     """
     auto = step_size == "auto"
     batch = None if batch_size >= posterior.n else batch_size
-    thin = steps.thinning(posterior, batch_size) if thin is None else thin
+    thin = steps.thinning(posterior, batch_size, budget, ROUND) if thin is None else thin
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
     given = jnp.asarray(FLAT if auto else step_size, posterior.w_star.dtype)

@@ -20,18 +20,20 @@ GRADIENTS_PER_PRODUCT = 2
 HEAT_BATCHES, HEAT_GRADIENTS = 3, 2 + GRADIENTS_PER_PRODUCT  # of a look at the heat
 LLC_FLOOR = 0.1  # below it a share of λ̂ is not a sensible tolerance
 
-THIN = 100  # steps of a draw, at least
+THIN, THIN_MOST = 100, 1000  # steps of a draw, by rule: explosions are looked for, and keys made, draw by draw
+ROUNDS_MIN = 4  # that a budget has room for
 
 Scale = Params | Scalar  # √G, G the diagonal preconditioner; the number 1 without one
 
 
-def thinning(posterior: Posterior, batch_size: int) -> int:
-    """Return the steps of a draw: at least so many that its L_n costs at most a third of their gradients.
+def thinning(posterior: Posterior, batch_size: int, budget: float, draws: int) -> int:
+    """Return the steps of a draw, so many that its L_n costs at most a third of their gradients, within bounds.
 
     L_n of all the rows is a forward pass, a third of their gradient. With 100 steps of 64 rows it would be half
-    of all the work at 20,000 rows, and three quarters at 60,000.
+    of all the work at 20,000 rows, and three quarters at 60,000. A round of ``draws`` takes a part of the budget only.
     """
-    return max(THIN, -(-n_rows(posterior.full) // batch_size))
+    affordable = int(budget * posterior.n / (batch_size * ROUNDS_MIN * draws))
+    return max(THIN, min(-(-n_rows(posterior.full) // batch_size), THIN_MOST, affordable))
 
 
 def product_work(posterior: Posterior, batch: int | None, products: Any) -> Any:

@@ -22,7 +22,7 @@ class Trace:
     excess: Float[np.ndarray, "chains draws"] | None = None
     correct: bool = False
     ended: str = "draws"  # why: the draws asked for, converged, diverged, budget; or budget as
-    # metastable (λ̂ has converged and the distance has not) or as warmup (it ended in it)
+    # metastable (λ̂ has converged; the distance or the virial has not) or as warmup (it ended in it)
     dropped: int = 0  # draws that the rule for warm-up took from the front
     time_compile_s: float = 0.0
     time_sample_s: float = 0.0
