@@ -5,19 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from typing import Any
 
 from llc.config import Job
 from llc.widths import hidden_widths
 
 OF_THE_RUN = ("posterior", "sampler", "evaluate", "checkpoint")  # and not of the target
+LENGTH = 12
+# One id in 140 would be read as a number by Hydra, YAML or pandas: 17462e166688 is infinite.
+NUMBER = re.compile("[0-9]+(e[0-9]+)?")
 SCHEMA = 1  # part of every id: a new value makes all results new ones
 
 
 def ids(job: Job) -> tuple[str, str]:
     """Return the run id and the target id of a parsed ``job``: 12 hex digits of a SHA-256 each.
 
-    A run id is of the canonical configuration, a target id of the part that the target depends on.
+    A run id is of the canonical configuration, a target id of the part that the target depends on. They
+    are the first 12 digits that are no number.
     """
     values = canonical(job)
     kept = {"checkpoints": job.training.checkpoints} if job.training.checkpoints else {}
@@ -36,7 +41,9 @@ def target_id(job: Job) -> str:
 
 def _digest(values: dict[str, Any]) -> str:
     text = json.dumps({"schema": SCHEMA, **values}, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    digits = hashlib.sha256(text.encode()).hexdigest()
+    parts = (digits[start : start + LENGTH] for start in range(len(digits) - LENGTH))
+    return next(part for part in parts if not NUMBER.fullmatch(part))
 
 
 def canonical(job: Job) -> dict[str, Any]:

@@ -1,15 +1,21 @@
 """A run id depends on everything that can change the numbers, and on nothing else."""
 
+import hashlib
+import json
+import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from composing import job
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llc import ids
 from llc.compose import known_keys
 from llc.config import (
     GibbsConfig,
@@ -397,3 +403,20 @@ def test_the_noise_scale_of_classes_is_read_by_nothing(tmp_path: Path) -> None:
 
 def test_the_id_that_is_expected_is_not_part_of_it() -> None:
     assert run_id(replace(default(), expect_id="0123456789ab")) == run_id(default())
+
+
+@pytest.mark.parametrize("looks", ["[0-9]+", "[0-9]+e[0-9]+"])
+def test_no_id_is_a_number(looks: str) -> None:
+    """``expect_id=17462e166688`` is inf to Hydra: the job of seed 8 of ``dln_1k`` could not be run."""
+
+    def digits(seed: int) -> str:
+        text = json.dumps({"schema": ids.SCHEMA, "seed": seed}, separators=(",", ":"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    seed = next(seed for seed in range(10_000) if re.fullmatch(looks, digits(seed)[:12]))
+    found = ids._digest({"seed": seed})
+    assert re.fullmatch("[0-9a-f]{12}", found)
+    assert found in digits(seed)
+    for value in (OverridesParser.create().parse_override(f"expect_id={found}").value(), yaml.safe_load(found)):
+        assert value == found
+    assert ids._digest({"seed": 0}) == digits(0)[:12]
