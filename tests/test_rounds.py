@@ -177,7 +177,7 @@ def test_steps_of_many_sizes_leave_the_posterior_as_it_is(name: str, monkeypatch
     def draw(smallest: float) -> Trace:
         module = mclmc if name == "mclmc" else hmc
         monkeypatch.setattr(module, "carefully", lambda run, accept, draws: run(accept, smallest))
-        return by_rule(name, STRETCHED, draws=3000)
+        return by_rule(name, STRETCHED, draws=1500)
 
     usual, trace = draw(1.0), draw(1 / 4)
     rejected, usually = (1 - found.stats["acceptance_rate"].mean() for found in (trace, usual))
@@ -185,7 +185,7 @@ def test_steps_of_many_sizes_leave_the_posterior_as_it_is(name: str, monkeypatch
     np.testing.assert_array_equal(trace.tuned["step_size"], usual.tuned["step_size"])
     found = diagnose(STRETCHED.a * trace.loss.astype(np.float64))
     assert found.mcse is not None
-    assert found.mcse < 0.01 * STRETCHED.llc()
+    assert found.mcse < 0.02 * STRETCHED.llc()
     assert abs(found.mean - STRETCHED.llc()) < 4 * found.mcse
 
 
