@@ -14,7 +14,8 @@ from numpyro.infer.hmc import hmc as numpyro_hmc
 
 from llc.posterior import Posterior
 from llc.rows import Number
-from llc.samplers.rounds import Clock, carefully, collect
+from llc.samplers.careful import carefully
+from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
 
 MAX_STEPS = 1000  # of a trajectory

@@ -15,8 +15,9 @@ from numpyro.infer.hmc_util import IntegratorState, warmup_adapter
 
 from llc.posterior import Posterior
 from llc.rows import Number
+from llc.samplers.careful import carefully
 from llc.samplers.hmc import CHAINS, longest, scales, shared
-from llc.samplers.rounds import Clock, carefully, collect
+from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
 
 DIVERGENT = 10.0  # energy error of a trajectory; at a constant speed it stays far below HMC's 1000
