@@ -64,10 +64,10 @@ def drifting(key: Any, posterior: Any, state: Any, until: float, filled: float, 
     }
 
 
-def run_drifting(until: float = 400.0, filled: float = 0.0, **settings: Any) -> Trace:
+def run_drifting(until: float = 400.0, filled: float = 0.0, gamma: float = 1.0, **settings: Any) -> Trace:
     advance = jax.jit(drifting, static_argnames="draws")
     given = {"tuning": 0, "draws": None, "budget": 1e4, **settings}
-    key, posterior = seeds.key(0, "drift"), ISOTROPIC.posterior()
+    key, posterior = seeds.key(0, "drift"), ISOTROPIC._replace(gamma=gamma).posterior()
     return collect(key, posterior, jnp.zeros(4), advance, (until, filled), Clock(), **given)[1]
 
 
@@ -104,6 +104,10 @@ def test_it_goes_on_while_the_virial_says_that_directions_have_not_filled(filled
     trace = run_drifting(filled=filled, budget=20_000.0)
     assert trace.ended == ended
     assert trace.loss.shape[1] + trace.dropped > 1_500
+
+
+def test_at_gamma_0_the_virial_is_not_asked() -> None:
+    assert run_drifting(filled=1e6, gamma=0.0).ended == "converged"
 
 
 def test_draws_that_are_asked_for_are_given_as_they_are() -> None:

@@ -16,7 +16,7 @@ def carefully(run: Callable[..., tuple[State, Trace]], target_accept: float, dra
     """Run a sampler, and again with smaller steps of many sizes if too many of its draws diverge.
 
     A step that is too large for a narrow place keeps chains out of it, and they agree: leapfrog is unstable where the
-    curvature is above 4 over its square. On w1 w2³ that is 6 % of λ̂ for a step of 0.1 in the adapted metric. Few
+    curvature is above 4 over its square. On w1 w2³ that is 6 % of λ̂ for a step of 0.1 in the adapted metric. A few
     draws with a step that is several times smaller reach it, and each size leaves the posterior as it is (Neal 2011,
     arXiv 1206.1901, section 5.4). What was spent counts against the budget.
 
