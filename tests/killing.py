@@ -14,13 +14,17 @@ from projects import Project
 KINDS = ("job", "snakemake", "group")
 
 
-def jobs_of(project: Project) -> list[int]:
-    """Return the processes of jobs that are running in a project."""
+def jobs_of(project: Project, *having: str) -> list[int]:
+    """Return the processes of jobs that run in a project; those with all these words, where there are any.
+
+    In that project alone: a test beside this one may be making a run of the same id.
+    """
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended meanwhile
             words = (process / "cmdline").read_text().split("\0")
-            if words[1:2] == ["train.py"] and (process / "cwd").resolve().is_relative_to(project.folder):
+            here = words[1:2] == ["train.py"] and (process / "cwd").resolve().is_relative_to(project.folder)
+            if here and set(having) <= set(words):
                 found.append(int(process.name))
     return sorted(found)
 

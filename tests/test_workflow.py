@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from browsing import opened
+from killing import jobs_of
 from projects import Project
 
 
@@ -123,24 +124,22 @@ def test_a_job_that_fails_fails_alone_and_alone_runs_again(project: Project) -> 
 def test_a_killed_job_fails_alone_and_alone_runs_again(project: Project) -> None:
     project.sweep("killed", sampler__sgld__step_size="3e-5,4e-5")
     jobs = project.snakemake("killed", arguments=["-n", "-p"]).stdout
-    victim = next(word for word in jobs.split() if word.startswith("expect_id=") and "target=" not in word)
+    victim = next(word for word in jobs.split() if word.startswith("hydra.run.dir=results/runs/"))
     command = ["snakemake", "--cores", "2", "--config", "sweep=killed"]
     with (project.folder / "killed.log").open("w") as log:
         running = subprocess.Popen(command, cwd=project.folder, env=project.env, stdout=log, stderr=log)
         while running.poll() is None:
-            for pid in (p.name for p in Path("/proc").iterdir() if p.name.isdigit()):
-                with suppress(OSError):  # it has ended meanwhile
-                    words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-                    if words[1:2] == ["train.py"] and victim in words and "stage=target" not in words:
-                        os.kill(int(pid), signal.SIGKILL)
+            for pid in jobs_of(project, victim):
+                with suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
     assert running.returncode == 1
     failures = project.table("killed", "failures.csv")
-    assert list("expect_id=" + failures["run_id"]) == [victim]
+    assert list("hydra.run.dir=results/runs/" + failures["run_id"]) == [victim]
     assert "killed" in failures.loc[0, "reason"]
     before = made(project)
     assert project.snakemake("killed").returncode == 0
-    assert set(made(project)) - set(before) == {victim.removeprefix("expect_id=")}
+    assert set(made(project)) - set(before) == {Path(victim).name}
     assert {run: at for run, at in made(project).items() if run in before} == before
     assert len(project.table("killed")) == 2
     assert len(project.table("killed", "failures.csv")) == 0
