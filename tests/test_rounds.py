@@ -11,7 +11,7 @@ from test_samplers import ISOTROPIC, OFF_MINIMUM, STRETCHED, TIGHT, Quadratic
 
 from llc import samplers, seeds
 from llc.config import SamplerConfig
-from llc.diagnostics import diagnose, faults, settled
+from llc.diagnostics import diagnose, faults, rhat, settled, spreading
 from llc.limits import MCSE_TARGET, RHAT_MAX
 from llc.samplers import rounds
 from llc.samplers.rounds import ROUND, Clock, collect
@@ -104,6 +104,27 @@ def test_it_goes_on_while_the_virial_says_that_directions_have_not_filled(filled
     trace = run_drifting(filled=filled, budget=20_000.0)
     assert trace.ended == ended
     assert trace.loss.shape[1] + trace.dropped > 1_500
+
+
+def way_out(draws: int, relaxation: float) -> np.ndarray:
+    """Return ‖w − w*‖² of four chains that fill 10,000 flat directions, and its noise when they are full."""
+    noise = np.random.default_rng(0).normal(size=(4, draws))
+    return 1e4 * (1 - np.exp(-np.arange(draws) / relaxation)) + np.sqrt(2e4) * noise
+
+
+def test_the_way_out_is_dropped_as_soon_as_the_rest_of_it_agrees() -> None:
+    llc, distance2 = np.random.default_rng(1).normal(10.0, 3.0, size=(4, 900)), way_out(900, relaxation=100)
+    front = rounds._front(llc, distance2)
+    assert 300 <= front <= 450
+    assert not spreading(rhat(distance2[:, front:]))
+    assert spreading(rhat(distance2[:, settled(llc) :]))
+    assert rounds._verdict(llc, 10_000, distance2=distance2) == (True, True, True)
+
+
+def test_where_the_way_out_has_no_end_only_what_is_seen_in_the_estimate_is_dropped() -> None:
+    llc, distance2 = np.random.default_rng(1).normal(10.0, 3.0, size=(4, 900)), way_out(900, relaxation=300)
+    assert rounds._front(llc, distance2) == settled(llc) < 450
+    assert rounds._verdict(llc, 10_000, distance2=distance2) == (True, False, True)
 
 
 def test_at_gamma_0_the_virial_is_not_asked() -> None:

@@ -165,21 +165,21 @@ def test_auto_with_minibatches_agrees_with_gibbs_on_a_deep_linear_network() -> N
 @pytest.mark.parametrize(
     ("n", "sufficient", "batch_size", "thin"),
     [
-        (20_000, None, 64, 313),
-        (20_000, None, 256, 100),
+        (20_000, None, 64, 938),
+        (20_000, None, 256, 235),
         (20_000, None, 8, 1000),
         (20_000, 5, 64, 100),
         (100, None, 512, 100),
     ],
 )
-def test_the_loss_of_a_draw_takes_at_most_a_third_of_what_its_steps_do(
+def test_the_loss_of_a_draw_takes_at_most_a_ninth_of_what_its_steps_do(
     n: int, sufficient: int | None, batch_size: int, thin: int
 ) -> None:
     data, full = (Batch(jnp.zeros((m, 1)), jnp.zeros((m, 1)), jnp.float32(1)) for m in (n, sufficient or n))
     posterior = replace(noisy_mean(), data=data, full=full)
     trace = draw(posterior, batch_size=batch_size, step_size=1e-3, draws=50)
     loss, of_steps = len(full.x) / n / 3, thin * min(1, batch_size / n)
-    assert loss <= of_steps / 3 or thin == 1000
+    assert loss <= of_steps / 9 or thin == 1000
     assert trace.n_grad_evals == pytest.approx(4 * 50 * (of_steps + loss))
     assert steps.thinning(posterior, batch_size, 2.0, 50) == 100  # so that a small budget has rounds in it
     given = draw(posterior, batch_size=batch_size, step_size=1e-3, draws=50, thin=7)

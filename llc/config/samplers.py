@@ -30,7 +30,7 @@ class SgldConfig:
     momentum: float = 0.0  # in [0, 1); Adam's is 0.9; with step_size auto only
     warmup: int = 0  # steps that are dropped in any case
     draws: int | None = None  # null: until converged
-    thin: int | None = None  # steps per draw; null: 100, or up to 1,000: rows of the full loss over batch_size
+    thin: int | None = None  # steps per draw; null: 100, or up to 1,000: 3 × rows of the full loss / batch_size
     chains: int = 4
     budget: float = BUDGET
 

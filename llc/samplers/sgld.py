@@ -20,7 +20,6 @@ from llc.samplers.rounds import ROUND, Clock, collect
 from llc.samplers.steps import Scale
 from llc.samplers.trace import Trace
 
-GRADIENTS_PER_LOSS = 1 / 3  # a forward pass, of one forward and the two of going back
 EXPLODED = (5.0, 30.0)  # rise of U above U(w*), per parameter and beside: at equilibrium it is about ½ and 0
 SHRINK = 0.5  # of the step, when a chain has exploded and is set back
 FLAT = 1.0  # the step where no curvature is found, as at a degenerate w*, until the chain has moved
@@ -267,7 +266,7 @@ def _advance(
     state, stats = jax.vmap(chain)(jax.random.split(key, math.prod(shape)).reshape(shape), state)
     per_step = (2 if control else 1) * (1.0 if batch is None else batch / posterior.n)
     per_draw = per_step * (thin + (steps.HEAT_GRADIENTS if auto and batch is not None else 0))
-    per_draw += GRADIENTS_PER_LOSS * n_rows(posterior.full) / posterior.n
+    per_draw += steps.GRADIENTS_PER_LOSS * n_rows(posterior.full) / posterior.n
     per_draw += steps.product_work(posterior, batch, products) / draws if auto else 0.0
     return state, {**stats, "work": jnp.full(stats["loss"].shape, per_draw)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,23 +18,26 @@ HEAT_MAX = 0.01  # share of λ̂ that minibatch noise may add; it is then subtra
 CURVATURE_ROWS = 1024  # rows, at least, of a Hessian product
 FIRST_PRODUCTS, PRODUCTS = 20, 5  # of the power iteration: in new coordinates, and at each later round
 GRADIENTS_PER_PRODUCT = 2
+GRADIENTS_PER_LOSS = 1 / 3  # a forward pass, of one forward and the two of going back
 HEAT_BATCHES, HEAT_GRADIENTS = 3, 2 + GRADIENTS_PER_PRODUCT  # of a look at the heat
 LLC_FLOOR = 0.1  # below it a share of λ̂ is not a sensible tolerance
 
 THIN, THIN_MOST = 100, 1000  # steps of a draw, by rule: explosions are looked for, and keys made, draw by draw
+LOSS_SHARE = 1 / 9  # of the gradients of a draw's steps, that L_n of all the rows may cost, within these bounds
 ROUNDS_MIN = 4  # that a budget has room for
 
 Scale = Params | Scalar  # √G, G the diagonal preconditioner; the number 1 without one
 
 
 def thinning(posterior: Posterior, batch_size: int, budget: float, draws: int) -> int:
-    """Return the steps of a draw, so many that its L_n costs at most a third of their gradients, within bounds.
+    """Return the steps of a draw, so many that its L_n costs a small share of their gradients, within bounds.
 
     L_n of all the rows is a forward pass, a third of their gradient. With 100 steps of 64 rows it would be half
     of all the work at 20,000 rows, and three quarters at 60,000. A round of ``draws`` takes a part of the budget only.
     """
     affordable = int(budget * posterior.n / (batch_size * ROUNDS_MIN * draws))
-    return max(THIN, min(-(-n_rows(posterior.full) // batch_size), THIN_MOST, affordable))
+    enough = math.ceil(GRADIENTS_PER_LOSS / LOSS_SHARE * n_rows(posterior.full) / batch_size)
+    return max(THIN, min(enough, THIN_MOST, affordable))
 
 
 def product_work(posterior: Posterior, batch: int | None, products: Any) -> Any:
