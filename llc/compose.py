@@ -182,17 +182,20 @@ def _take_option(argv: list[str], *names: str) -> tuple[str | None, list[str]]:
     return None, argv
 
 
+THREADS = ("NPROC", "JAX_NUM_CPU_DEVICES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
 def before_jax(threads: int, cache: Path) -> None:
     """Set what JAX reads when it is imported: the number of threads and its compilation cache.
 
-    XLA takes the size of its thread pool from NPROC and ignores the usual thread variables. NumPy
-    is imported by now: its pool is there, and is made smaller.
+    XLA takes the size of its thread pool from NPROC and ignores the usual thread variables; each is a device of JAX's
+    too, for chains to be spread over. NumPy is imported by now: its pool is there, and is made smaller.
     """
     from threadpoolctl import threadpool_limits
 
     if "jax" in sys.modules and os.environ.get("NPROC") != str(threads):
         raise ConfigError(f"threads={threads}: one process has one number of threads; run the others separately")
-    for variable in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    for variable in THREADS:
         os.environ[variable] = str(threads)
     threadpool_limits(threads)
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from llc import artifacts
-from llc.compose import SAVED_BY_HYDRA, before_jax, check_keys, command_line, parse
+from llc.compose import SAVED_BY_HYDRA, THREADS, before_jax, check_keys, command_line, parse
 from llc.config import ConfigError, Job
 from llc.ids import run_id
 
@@ -391,7 +391,7 @@ def test_a_relative_target_starts_where_the_command_is_started(tmp_path: Path) -
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for variable in (
-        *("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+        *THREADS,
         *("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"),
     ):
         monkeypatch.setenv(variable, "")  # restored afterwards, whatever the test sets
@@ -402,8 +402,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_every_thread_pool_has_the_size_asked_for(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.delitem(sys.modules, "jax", raising=False)
     before_jax(3, tmp_path)
-    sizes = {os.environ[name] for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    assert sizes == {"3"}
+    assert {os.environ[name] for name in THREADS} == {"3"}
 
 
 def test_a_users_own_compilation_cache_is_kept(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:

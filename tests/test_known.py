@@ -133,9 +133,9 @@ def test_a_reduced_teacher_of_two_layers_has_the_coefficient_of_its_own_weights(
 def test_a_reduced_teacher_that_is_only_bounded_has_no_known_coefficient() -> None:
     known_of = {
         seed: answers("model=dln_1k", "model.layers=[4,5]", "model.width=[5,12]", f"seed={seed}", *TEACHER)[0].llc_true
-        for seed in range(30)
+        for seed in range(12)
     }
-    assert 0 < sum(value is None for value in known_of.values()) < 15
+    assert 0 < sum(value is None for value in known_of.values()) < 6
 
 
 @pytest.mark.parametrize("change", ["data.noise=normal", "training.w_star=trained", "data.n_data=5"])

@@ -151,13 +151,13 @@ def test_double_precision_is_double_from_end_to_end(tmp_path: Path) -> None:
 
 
 def test_nuts_finds_the_learning_coefficient_of_a_deep_linear_network(tmp_path: Path) -> None:
-    arguments = ["model=dln", "model.widths=[20,20,20]", "model.rank=5", "data=linear", "data.n_data=10000"]
+    arguments = ["model=dln", "model.widths=[12,12,12]", "model.rank=3", "data=linear", "data.n_data=10000"]
     budget = ["sampler.names=[nuts]", "sampler.nuts.warmup=200", "sampler.nuts.draws=150", "sampler.nuts.chains=3"]
     done = train(tmp_path, *arguments, "training=truth", *budget)
     assert done.returncode == 0, done.stderr
     found = metrics(only(tmp_path, "outputs/*/*")).loc["nuts"]
-    exact = truth.deep_linear([20, 20, 20], rank=5).value
-    assert found["llc_true"] == exact == 172.0
+    exact = truth.deep_linear([12, 12, 12], rank=3).value
+    assert found["llc_true"] == exact == 62.0
     assert found["llc_mcse"] < 0.01 * exact
     assert found["llc_mean"] == pytest.approx(exact, rel=0.05)
 

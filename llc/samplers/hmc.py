@@ -15,13 +15,13 @@ from numpyro.infer.hmc import hmc as numpyro_hmc
 from llc.posterior import Posterior
 from llc.rows import Number
 from llc.samplers.careful import carefully
+from llc.samplers.chains import by_chain, each, shared
 from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
 
 MAX_STEPS = 1000  # of a trajectory
 TUNING_DEPTH = 7  # of a tree while the step is adapted, which goes far below what is right
 TUNING_STEPS = 2**TUNING_DEPTH - 1
-CHAINS = "chains"  # the axis of a vmap
 
 
 def hmc(
@@ -102,15 +102,6 @@ def _kernel(
     return kernel, state
 
 
-def shared(step_size: Array, ended: Array) -> Array:
-    """Return the median over chains of the step size where warm-up has ended.
-
-    The last of its windows has 50 draws, few of them in the narrow places that the step is for: the steps of chains on
-    w1 w2³ differed five times, and the chain with the largest was low.
-    """
-    return jnp.where(ended, jnp.exp(jnp.nanmedian(jax.lax.all_gather(jnp.log(step_size), CHAINS))), step_size)
-
-
 def scales(key: Key[Array, ""], smallest: Number, draws: int) -> Float[Array, " draws"]:
     """Return a factor of the step size for each draw, log-uniform between ``smallest`` and 1."""
     return smallest ** jax.random.uniform(key, (draws,))
@@ -151,26 +142,23 @@ def _advance(
     warmup: int,
     draws: int,
 ) -> tuple[Any, dict[str, Array]]:
-    key_chains, key_jitter, key_scales = jax.random.split(key, 3)
+    key_kernel, key_jitter, key_scales = jax.random.split(key, 3)
     # One for all chains: they wait for the longest.
     jitter = jax.random.uniform(key_jitter, (draws,), posterior.w_star.dtype, 0.0, 2.0)
-    by_draw = (jitter, scales(key_scales, smallest, draws))
+    kernel, _ = _kernel(key_kernel, posterior, target_accept, trajectory_length, max_tree_depth, warmup)
 
-    def chain(key: Key[Array, ""], state: Any) -> Any:
-        kernel, _ = _kernel(key, posterior, target_accept, trajectory_length, max_tree_depth, warmup)
+    # The kernel adapts as long as its state says that it is warming up: one program for both.
+    def draw(state: Any, inputs: tuple[Array, Array]) -> Any:
+        factor, scale = inputs
 
-        # The kernel adapts as long as its state says that it is warming up: one program for both.
-        def draw(state: Any, inputs: tuple[Array, Array]) -> Any:
+        def of_chain(state: Any) -> Any:
             adapting, step_size = state.i < warmup, state.adapt_state.step_size
-            factor, scale = inputs
-            scale = jnp.where(adapting, 1.0, scale)
+            smaller = jnp.where(adapting, 1.0, scale)
             if trajectory_length is not None:
                 limit = longest(adapting) * step_size
-                state = state._replace(trajectory_length=scale * jnp.minimum(trajectory_length * factor, limit))
-            state = kernel(_with_step(state, scale * step_size))
-            tuned = shared(state.adapt_state.step_size, state.i == warmup)
-            state = _with_step(state, jnp.where(adapting, tuned, step_size))
-            return state, {
+                state = state._replace(trajectory_length=smaller * jnp.minimum(trajectory_length * factor, limit))
+            state = kernel(_with_step(state, smaller * step_size))
+            return _with_step(state, jnp.where(adapting, state.adapt_state.step_size, step_size)), {
                 "loss": posterior.loss_of_potential(state.potential_energy, state.z),
                 "distance2": jnp.sum((state.z - posterior.w_star) ** 2),
                 "virial": jnp.sum((state.z - posterior.w_star) * state.z_grad),
@@ -181,9 +169,11 @@ def _advance(
                 **posterior.elsewhere(state.z),
             }
 
-        return jax.lax.scan(draw, state, by_draw)
+        state, stats = each(posterior, of_chain)(state)
+        return _with_step(state, shared(state.adapt_state.step_size, state.i == warmup)), stats
 
-    return jax.vmap(chain, axis_name=CHAINS)(jax.random.split(key_chains, len(state.i)), state)
+    state, stats = jax.lax.scan(draw, state, (jitter, scales(key_scales, smallest, draws)))
+    return state, by_chain(stats)
 
 
 def _with_step(state: Any, step_size: Array) -> Any:

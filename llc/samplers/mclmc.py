@@ -16,7 +16,8 @@ from numpyro.infer.hmc_util import IntegratorState, warmup_adapter
 from llc.posterior import Posterior
 from llc.rows import Number
 from llc.samplers.careful import carefully
-from llc.samplers.hmc import CHAINS, longest, scales, shared
+from llc.samplers.chains import by_chain, each, keys, shared
+from llc.samplers.hmc import longest, scales
 from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
 
@@ -121,11 +122,12 @@ def _advance(
     speed = jnp.sqrt(posterior.w_star.size)
     # One for all chains: they wait for the longest.
     jitter = jax.random.uniform(key_jitter, (draws,), posterior.w_star.dtype, 0.0, 2.0)
-    factors = scales(key_scales, smallest, draws)
+    by_draw = jax.vmap(lambda key: jax.random.split(key, draws))(keys(key_chains, len(state.n))).swapaxes(0, 1)
 
-    def chain(key: Key[Array, ""], state: State) -> Any:
-        def draw(state: State, inputs: Any) -> Any:
-            key, factor, scale = inputs
+    def draw(state: State, inputs: Any) -> Any:
+        of_draw, factor, scale = inputs
+
+        def of_chain(key: Key[Array, ""], state: State) -> Any:
             at, adapted, n = state
             step = speed * adapted.step_size * jnp.where(n < warmup, 1.0, scale)
             steps = trajectory_length * factor / adapted.step_size
@@ -134,7 +136,6 @@ def _advance(
             position = IntegratorState(at.position, None, -at.logdensity, -at.logdensity_grad)
             tuned = adapt(n, info.acceptance_rate, position, adapted)
             adapted = jax.tree.map(partial(jnp.where, n < warmup), tuned, adapted)
-            adapted = adapted._replace(step_size=shared(adapted.step_size, n + 1 == warmup))
             return State(at, adapted, n + 1), {
                 "loss": posterior.loss_of_potential(-at.logdensity, at.position),
                 "distance2": jnp.sum((at.position - posterior.w_star) ** 2),
@@ -146,6 +147,9 @@ def _advance(
                 **posterior.elsewhere(at.position),
             }
 
-        return jax.lax.scan(draw, state, (jax.random.split(key, draws), jitter, factors))
+        state, stats = each(posterior, of_chain)(of_draw, state)
+        tuned = shared(state.adapted.step_size, state.n == warmup)
+        return state._replace(adapted=state.adapted._replace(step_size=tuned)), stats
 
-    return jax.vmap(chain, axis_name=CHAINS)(jax.random.split(key_chains, len(state.n)), state)
+    state, stats = jax.lax.scan(draw, state, (by_draw, jitter, scales(key_scales, smallest, draws)))
+    return state, by_chain(stats)

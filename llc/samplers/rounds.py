@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Key, Shaped
 from llc.diagnostics import diagnose, faults, imbalance, rhat, settled, spreading, virial
 from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
 from llc.posterior import Posterior
+from llc.samplers.chains import spread
 from llc.samplers.trace import Trace
 
 ROUND = 50  # draws of each chain between two looks; a compiled program is of one round
@@ -81,7 +82,7 @@ def collect(
     Parameters
     ----------
     advance
-        Jitted ``(key, posterior, state, *hyper, draws=ROUND, **static) -> (state, stats)``. The
+        ``(key, posterior, state, *hyper, draws=ROUND, **static) -> (state, stats)``, jitted. The
         stats have ``loss``, ``distance2``, which is ‖w − w*‖², and ``work``, the gradients of the full
         loss that each draw took, and are (chains, draws); they may have ``virial``, (w − w*)·∇U, and ``excess``.
     tuning
@@ -99,8 +100,9 @@ def collect(
         the draws diverging, or more than are too many when it has converged, or any while the virial alone stays too
         low: they are kept out of some place. None: whatever diverges.
     """
-    step = clock.compile(advance, key, posterior, state, *hyper, draws=ROUND, **static)
     loss_star = float(jax.jit(Posterior.loss)(posterior, posterior.w_star))
+    advance, posterior, state, static = spread(advance, posterior, state, draws=ROUND, **static)
+    step = clock.compile(advance, key, posterior, state, *hyper, **static)
     rounds: list[Stats] = []
     spent, look, ended = start_work, 2 * ROUND, "draws"
     passed, at_rest, low = 0, 0, 0  # looks in a row that found λ̂ converged; all settled; the virial too low alone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from llc.posterior import Posterior
 from llc.rows import Params, Scalar, n_rows
 from llc.samplers import preconditioner as diagonal
 from llc.samplers import steps
+from llc.samplers.chains import keys
 from llc.samplers.normals import normal
 from llc.samplers.rounds import ROUND, Clock, collect
 from llc.samplers.steps import Scale
@@ -190,9 +190,9 @@ def _advance(
         found = posterior.gradient(w, rows)
         return found if grad_star is None else found - posterior.gradient(posterior.w_star, rows) + grad_star
 
-    def chain(keys: Key[Array, "draws_and_1 thin_and_1"], state: State) -> Any:
+    def chain(of_chain: Key[Array, "draws_and_1 thin_and_1"], state: State) -> Any:
         if auto:
-            q, v = steps.curvature(keys[0, 0], posterior, state.w, state.scale, state.steepest, batch, products)
+            q, v = steps.curvature(of_chain[0, 0], posterior, state.w, state.scale, state.steepest, batch, products)
             # Where the curvature is not a number neither is the next look's, unless it starts anew.
             v = jnp.where(jnp.isfinite(q), v, state.noise)
             ceiling = jnp.where(anew, jnp.inf, state.step_size)
@@ -214,15 +214,15 @@ def _advance(
             w = w + state.scale * (jnp.sqrt(epsilon) * zeta - 0.5 * epsilon * g)
             return (w, noise, second, jnp.sum(g**2), virial, epsilon), None
 
-        def draw(state: State, keys: Key[Array, " thin_and_1"]) -> Any:
+        def draw(state: State, of_draw: Key[Array, " thin_and_1"]) -> Any:
             epsilon, rows = state.step_size, None
             if batch is not None:
                 looks = steps.HEAT_BATCHES if auto else 0
-                rows = jax.random.randint(keys[thin], (thin + looks, batch), 0, posterior.n)
+                rows = jax.random.randint(of_draw[thin], (thin + looks, batch), 0, posterior.n)
                 epsilon = steps.limited(epsilon, state.heat, state.llc, state.n) if auto else epsilon
             zero = jnp.zeros_like(epsilon)
             carry = (state.w, state.noise, state.second, zero, zero, epsilon)
-            of_steps = (keys[:thin], None if rows is None else rows[:thin])
+            of_steps = (of_draw[:thin], None if rows is None else rows[:thin])
             (w, noise, second, squared, virial, _), _ = jax.lax.scan(step, carry, of_steps)
             loss = posterior.loss(w)
             exploded = jnp.asarray(False)
@@ -258,12 +258,10 @@ def _advance(
                 **posterior.elsewhere(w),
             }
 
-        return jax.lax.scan(draw, state._replace(rounds=state.rounds + 1), keys[1:])
+        return jax.lax.scan(draw, state._replace(rounds=state.rounds + 1), of_chain[1:])
 
-    # All keys at once, and all rows of a draw: each place that draws takes a quarter of a second to compile, and
-    # one that draws in several dimensions takes seconds.
-    shape = (len(state.step_size), draws + 1, thin + 1)
-    state, stats = jax.vmap(chain)(jax.random.split(key, math.prod(shape)).reshape(shape), state)
+    # All keys at once, and all rows of a draw: each place that draws takes a quarter of a second to compile.
+    state, stats = jax.vmap(chain)(keys(key, len(state.step_size), draws + 1, thin + 1), state)
     per_step = (2 if control else 1) * (1.0 if batch is None else batch / posterior.n)
     per_draw = per_step * (thin + (steps.HEAT_GRADIENTS if auto and batch is not None else 0))
     per_draw += steps.GRADIENTS_PER_LOSS * n_rows(posterior.full) / posterior.n
