@@ -32,7 +32,8 @@ def spread(
 ) -> tuple[Any, Posterior, Any, dict[str, Any]]:
     """Return all four for as many devices as can have equally many chains each; as they are for one.
 
-    Chains know nothing of each other, so that a chain draws the same on whichever device it is.
+    Chains know nothing of each other, so that a chain draws the same on whichever device it is, as far as matrix
+    products round the same there: of many rows XLA sums in another order where it has several threads.
 
     Parameters
     ----------
