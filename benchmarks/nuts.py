@@ -1,8 +1,7 @@
 """NUTS against the bare gradient of its posterior: ``uv run python benchmarks/nuts.py``.
 
-Gradients of all rows per CPU-second, one thread, four chains of the network of ``peers/workloads.py`` side by side, in
-one process, in turn. Starting and compiling are left out, as there. Trees are of one depth at most, and chains wait for
-the longest.
+Gradients of all rows per CPU-second, one thread, four chains of the network of ``peers/workloads.py``, in one process, in
+turn. Starting and compiling are left out, as there. A repeat takes two minutes, twice as long for each level of the trees.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ def main() -> None:
     """Print the rates and their ratio."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--depth", type=int, default=5)
+    parser.add_argument("--depth", type=int, default=3)
     args = parser.parse_args()
     of = posterior()
     rates = [(bare(of), nuts(of, args.depth)) for _ in range(args.repeat + 1)][1:]  # the first one compiles

@@ -3,8 +3,8 @@
 Each program is a process of its own with one thread, the programs alternate, and each figure is the median of
 ``--repeat`` of them; start-up and compiling are not in it (``peers/workloads.py``). PyTorch and
 devinterp are installed from the package index into an environment of their own, ``.cache/peers``.
-All do the same steps: 4 chains, localised, tempered, noise; ours also takes L_n of all the rows every
-100 steps, where the others record the loss of a batch.
+All do the same steps: 4 chains, localised, tempered, noise; ours also takes L_n of all the rows at
+each draw, by default every 235 steps at batch 256 and every 100 of the others, which record the loss of a batch.
 """
 
 from __future__ import annotations

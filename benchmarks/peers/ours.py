@@ -7,13 +7,14 @@ from functools import partial
 
 import jax
 import numpy as np
-from workloads import CHAINS, GAMMA, THIN, WORKLOADS, arrays, report
+from workloads import CHAINS, GAMMA, WORKLOADS, arrays, report
 
 from llc.config import MlpModel, PosteriorConfig
 from llc.models import build
 from llc.posterior import batch, negative_log_likelihood, tempered
-from llc.samplers import load
+from llc.samplers import load, rounds, steps
 
+BUDGET = 1e9  # no end
 work = WORKLOADS[sys.argv[1]]
 layers, x, y = arrays(work)
 model = build(MlpModel(widths=list(work.widths[1:-1]), d_in=work.widths[0], d_out=work.widths[-1]))
@@ -22,13 +23,14 @@ posterior = tempered(
     partial(negative_log_likelihood, model.apply), batch(x, y, 1.0, "float32"), w_star,
     PosteriorConfig(gamma=GAMMA), "float32",
 )  # fmt: skip
+thin = steps.thinning(posterior, work.batch, BUDGET, rounds.ROUND)  # as by default
 
 
 def run(draws: int) -> None:
     load("sgld")(
         jax.random.key(0), posterior, step_size=work.step_size, batch_size=work.batch, control_variates=False,
-        preconditioner="none", momentum=0.0, warmup=0, draws=draws, thin=THIN, chains=CHAINS, budget=1e9,
+        preconditioner="none", momentum=0.0, warmup=0, draws=draws, thin=thin, chains=CHAINS, budget=BUDGET,
     )  # fmt: skip
 
 
-report(run)
+report(run, thin)

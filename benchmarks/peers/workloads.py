@@ -52,8 +52,8 @@ def arrays(work: Workload) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndar
     return layers, x, y + rng.normal(scale=0.1, size=y.shape).astype(np.float32)
 
 
-def report(run: Callable[[int], Any]) -> None:
-    """Print CPU seconds a chain-step, as JSON: of a run of twice the draws less those of one of once.
+def report(run: Callable[[int], Any], thin: int = THIN) -> None:
+    """Print CPU seconds a chain-step, ``thin`` a draw, as JSON: of a run of twice the draws less those of one of once.
 
     What both do, starting and compiling, cancels; the first run of a process is before both.
     """
@@ -63,4 +63,4 @@ def report(run: Callable[[int], Any]) -> None:
         start = time.process_time()
         run(count)
         spent.append(time.process_time() - start)
-    print(json.dumps({"per_step": (spent[2] - spent[1]) / (CHAINS * THIN * draws)}))
+    print(json.dumps({"per_step": (spent[2] - spent[1]) / (CHAINS * thin * draws)}))
