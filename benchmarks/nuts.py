@@ -1,7 +1,7 @@
 """NUTS against the bare gradient of its posterior: ``uv run python benchmarks/nuts.py``.
 
-Gradients of all rows per CPU-second, one thread, four chains of the network of ``peers/workloads.py``, in one process, in
-turn. Starting and compiling are left out, as there. A repeat takes two minutes, twice as long for each level of the trees.
+Gradients of all rows per CPU-second, one thread, four chains of the network of ``peers/workloads.py``, in one process,
+in turn. Starting and compiling are left out, as there. A repeat takes two minutes, for each level of trees twice that.
 """
 
 from __future__ import annotations
