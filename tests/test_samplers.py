@@ -257,7 +257,7 @@ def test_work_is_counted_in_gradients_of_the_full_loss() -> None:
 
 @pytest.mark.parametrize("name", ["sgld", "nuts", "hmc", "mclmc"])
 def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
-    dim, chains = 2000, 2
+    dim, chains = 1_000_000, 2
     posterior, key = Quadratic(np.ones(dim), a=10.0, gamma=1.0).posterior(), seeds.key(0, "k")
     module = {"sgld": sgld, "mclmc": mclmc}.get(name, hmc)
     hyper, static, more = {
