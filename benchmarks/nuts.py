@@ -14,7 +14,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-os.environ |= {name: "1" for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+os.environ |= {name: "1" for name in ("NPROC", "JAX_NUM_CPU_DEVICES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).parent / "peers")]
 
 import jax

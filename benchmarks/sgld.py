@@ -4,7 +4,7 @@ Each program is a process of its own with one thread, the programs alternate, an
 ``--repeat`` of them; start-up and compiling are not in it (``peers/workloads.py``). PyTorch and
 devinterp are installed from the package index into an environment of their own, ``.cache/peers``.
 All do the same steps: 4 chains, localised, tempered, noise; ours also takes L_n of all the rows at
-each draw, by default every 235 steps at batch 256 and every 100 of the others, which record the loss of a batch.
+each draw, as by default (of 235 steps at batch 256, of 100 else), where the other programs record the loss of a batch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PEERS = Path(__file__).parent / "peers"
 TORCH = ROOT / ".cache" / "peers"
 PACKAGES = ["devinterp==1.3.2"]
-ONE_THREAD = {name: "1" for name in ("NPROC", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+ONE_THREAD = {
+    name: "1" for name in ("NPROC", "JAX_NUM_CPU_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+}
 # Name, file, environment, and draws: llc takes them by 50, and of the fast ones few would be too short to tell.
 PROGRAMS = [
     ("llc", "ours.py", Path(sys.executable), 50),

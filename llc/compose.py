@@ -27,6 +27,7 @@ GROUPS = (*SECTIONS, "sweep")
 NO_PRESETS = "a saved configuration has no presets, only values to override"
 SAVED_BY_HYDRA = ("config.yaml", "hydra.yaml", "overrides.yaml")
 FREE = ("model.args.", "data.args.", "evaluate.")  # the names after it are the user's
+THREADS = ("NPROC", "JAX_NUM_CPU_DEVICES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 FULL_KEY = re.compile(r"full_key: (\S+)")  # how OmegaConf ends its messages
 
 
@@ -180,9 +181,6 @@ def _take_option(argv: list[str], *names: str) -> tuple[str | None, list[str]]:
         if argument in names and i + 1 < len(argv):
             return argv[i + 1], argv[:i] + argv[i + 2 :]
     return None, argv
-
-
-THREADS = ("NPROC", "JAX_NUM_CPU_DEVICES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def before_jax(threads: int, cache: Path) -> None:

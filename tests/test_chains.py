@@ -1,11 +1,13 @@
-"""Chains on one device and on several, side by side and one after the other: what is drawn is the same."""
+"""Chains one after the other, and spread over devices."""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,39 +16,75 @@ import pytest
 from test_samplers import CHEAP, STRETCHED
 
 from llc import samplers, seeds
-from llc.samplers import chains
+from llc.diagnostics import diagnose
+from llc.samplers import Trace, chains
+from llc.samplers.rounds import ROUND
 
 NAMES = sorted(CHEAP)
 
 
-def drawn(name: str) -> str:
-    """Return a digest of what four chains of a sampler draw, and of what they were tuned to."""
-    settings = {**CHEAP[name], "chains": 4, "draws": 50}
+def drawn(name: str, **settings: Any) -> Trace:
     if name == "sgld":
         settings |= {"step_size": "auto", "batch_size": 1}  # of two rows: a minibatch
-    trace = samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(name), **settings)
+    given = {**CHEAP[name], "chains": 4, "draws": 200, **settings}
+    return samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(name), **given)
+
+
+def digest(trace: Trace) -> str:
     arrays = [trace.loss, *trace.stats.values(), *map(np.asarray, trace.tuned.values())]
     return sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
 
 
+@pytest.fixture
+def all_are_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take every posterior for a large one, which is read when a program is traced."""
+    monkeypatch.setattr(chains, "LARGE", 0)
+    jax.clear_caches()
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture(scope="module")
 def on_two_devices() -> dict[str, str]:
-    """Return the digests of a process that has three devices, of which four chains use two."""
-    script = "from test_chains import *; print(json.dumps({name: drawn(name) for name in NAMES}))"
+    """Return the digests of a process that has three devices, of which four chains use two, and how many they were."""
+    script = """
+from test_chains import *
+from llc.samplers import rounds
+chains.LARGE, spread, seen = 0, chains.spread, set()
+def seeing(*args, **static):
+    found = spread(*args, **static)
+    seen.add(len(found[3]["mesh"].devices) if "mesh" in found[3] else 1)
+    return found
+rounds.spread = seeing
+print(json.dumps({**{name: digest(drawn(name)) for name in NAMES}, "devices": sorted(seen)}))
+"""
     env = {**os.environ, "JAX_NUM_CPU_DEVICES": "3", "PYTHONPATH": str(Path(__file__).parent)}
     done = subprocess.run([sys.executable, "-c", script], env=env, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.usefixtures("all_are_large")
 @pytest.mark.parametrize("name", NAMES)
-def test_chains_draw_the_same_on_several_devices(name: str, on_two_devices: dict[str, str]) -> None:
+def test_chains_of_a_large_posterior_are_right_and_the_same_on_several_devices(
+    name: str, on_two_devices: dict[str, str]
+) -> None:
+    """Bit by bit: of this posterior no sum rounds differently there."""
     assert jax.device_count() == 1
-    assert drawn(name) == on_two_devices[name]
+    assert on_two_devices["devices"] == [2]
+    trace = drawn(name)
+    assert digest(trace) == on_two_devices[name]
+    if name != "sgld":  # one of two rows is no minibatch of this loss
+        found = diagnose(STRETCHED.a * trace.loss.astype(np.float64))
+        assert found.mcse is not None
+        assert abs(found.mean - STRETCHED.llc()) < 4 * found.mcse
 
 
-def test_chains_share_the_median_of_the_steps_they_were_tuned_to() -> None:
+@pytest.mark.parametrize("name", ["hmc", "mclmc", "nuts"])
+def test_chains_share_a_step_once_they_are_tuned(name: str) -> None:
+    steps = np.asarray(drawn(name, warmup=ROUND + 10, draws=ROUND).tuned["step_size"])
+    assert (steps == steps[0]).all()
+
+
+def test_the_step_that_chains_share_is_their_median() -> None:
     """One that is stuck does not stop all, and one without a step counts for nothing."""
-    steps = jnp.asarray([1e-9, 0.5, 0.3, jnp.nan])
-    ended = jnp.ones(4, bool)
-    np.testing.assert_allclose(chains.shared(steps, ended), 0.3, rtol=1e-6)
-    np.testing.assert_array_equal(chains.shared(steps, ~ended), steps)
+    np.testing.assert_allclose(chains.shared(jnp.asarray([1e-9, 0.5, 0.3, jnp.nan])), 0.3, rtol=1e-6)

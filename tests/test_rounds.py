@@ -107,7 +107,7 @@ def test_it_goes_on_while_the_virial_says_that_directions_have_not_filled(filled
 
 
 def way_out(draws: int, relaxation: float) -> np.ndarray:
-    """Return ‖w − w*‖² of four chains that fill 10,000 flat directions, and its noise when they are full."""
+    """Return ‖w − w*‖² of four chains that fill 10,000 directions, with noise of their size that has no memory."""
     noise = np.random.default_rng(0).normal(size=(4, draws))
     return 1e4 * (1 - np.exp(-np.arange(draws) / relaxation)) + np.sqrt(2e4) * noise
 
@@ -119,6 +119,18 @@ def test_the_way_out_is_dropped_as_soon_as_the_rest_of_it_agrees() -> None:
     assert not spreading(rhat(distance2[:, front:]))
     assert spreading(rhat(distance2[:, settled(llc) :]))
     assert rounds._verdict(llc, 10_000, distance2=distance2) == (True, True, True)
+
+
+def test_the_way_out_is_kept_where_too_few_draws_for_the_estimate_are_behind_it() -> None:
+    """A budget that ends there ends a run whose λ̂ had converged."""
+    noise = np.random.default_rng(1).normal(size=(4, 360))
+    llc, distance2 = 10.0 + noise, way_out(360, relaxation=45)
+    assert not spreading(rhat(distance2[:, settled(distance2) :]))
+    assert rounds._front(llc, distance2) == settled(distance2)
+    slow = 10.0 + np.repeat(noise[:, :180], 2, axis=1)  # half as many effective draws
+    front = rounds._front(slow, distance2)
+    assert front == settled(slow) < settled(distance2)
+    assert rounds._verdict(slow, 10_000, distance2=distance2) == (True, False, True)
 
 
 def test_where_the_way_out_has_no_end_only_what_is_seen_in_the_estimate_is_dropped() -> None:

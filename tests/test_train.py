@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from llc import truth
+from llc import compose, truth
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ["training=fast", "sampler.names=[sgld]", "sampler.sgld.warmup=100", "sampler.sgld.draws=40"]
@@ -226,9 +226,10 @@ def test_a_job_keeps_to_its_threads(threads: int, tmp_path: Path) -> None:
         "import jax.numpy as jnp; (jnp.ones((300, 300)) @ jnp.ones((300, 300))).block_until_ready();"
         "names = [p.read_text().strip() for p in Path('/proc/self/task').glob('*/comm')];"
         "print(sum(name.startswith('tf_XLAEigen') for name in names));"
+        "import jax; print(jax.device_count());"
         "from threadpoolctl import threadpool_info;"
         "print(*{pool['num_threads'] for pool in threadpool_info()})"
     )
-    environment = {k: v for k, v in os.environ.items() if k not in ("NPROC", "OPENBLAS_NUM_THREADS")}
+    environment = {k: v for k, v in os.environ.items() if k not in compose.THREADS}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [str(threads)] * 2  # XLA's and NumPy's
+    assert done.stdout.split() == [str(threads)] * 3  # XLA's, JAX's devices and NumPy's

@@ -107,7 +107,7 @@ class Job:
     seed: int = 0
     precision: str = "float32"  # of training and sampling
     # --------------------------------------------------------------------
-    threads: int = 1  # cores that the job may use; chains are spread over them
+    threads: int = 1  # cores that the job may use; chains of large networks are spread over them
     batch: int = 1  # jobs of a sweep that share a process, at most, so that small ones start and compile once
     stage: str = "run"  # target: stop when w* is saved
     target: str | None = None  # directory of a target made before; null: train one here

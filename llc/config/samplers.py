@@ -54,7 +54,7 @@ class HmcConfig:
 
     target_accept: float = 0.8  # the least: more where over 0.5 % of the draws diverge
     trajectory_length: float = 1.6  # mean, in units of the adapted metric; each is U(0, 2) times it
-    warmup: int = 500  # draws in which it is tuned
+    warmup: int = 500  # draws in which it is tuned; dropped in whole fifties
     draws: int | None = None  # null: until converged
     chains: int = 4
     budget: float = BUDGET
@@ -71,7 +71,7 @@ class NutsConfig:
 
     target_accept: float = 0.8  # the least: more where over 0.5 % of the draws diverge
     max_tree_depth: int = 10  # at most 2^depth − 1 gradients per draw
-    warmup: int = 500  # draws in which it is tuned
+    warmup: int = 500  # draws in which it is tuned; dropped in whole fifties
     draws: int | None = None  # null: until converged
     chains: int = 4
     budget: float = BUDGET
@@ -88,7 +88,7 @@ class MclmcConfig:
 
     target_accept: float = 0.9  # the least: more where over 0.5 % of the draws diverge
     trajectory_length: float = 1.6  # mean, in units of the adapted metric; each is U(0, 2) times it
-    warmup: int = 500  # draws in which it is tuned
+    warmup: int = 500  # draws in which it is tuned; dropped in whole fifties
     draws: int | None = None  # null: until converged
     chains: int = 4
     budget: float = BUDGET

@@ -9,8 +9,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Float, Key
 
 from llc.posterior import Posterior
 from llc.rows import n_rows
@@ -18,11 +19,12 @@ from llc.rows import n_rows
 # Parameters times rows of L_n. Of a gradient as large chains at once are no faster, and each waits for the longest.
 LARGE = 1_000_000
 DEVICES = "devices"  # the axis of a mesh
+EVERYWHERE, APART = PartitionSpec(), PartitionSpec(DEVICES)
 
 
 def each(posterior: Posterior, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return ``function`` of the arrays of one chain as one of those of all chains, which is compiled once."""
-    if posterior.w_star.size * n_rows(posterior.full) < LARGE:
+    if not _large(posterior):
         return jax.vmap(function)
     return lambda *arrays: jax.lax.map(lambda of_chain: function(*of_chain), arrays)
 
@@ -30,56 +32,65 @@ def each(posterior: Posterior, function: Callable[..., Any]) -> Callable[..., An
 def spread(
     advance: Callable[..., Any], posterior: Posterior, state: Any, **static: Any
 ) -> tuple[Any, Posterior, Any, dict[str, Any]]:
-    """Return all four for as many devices as can have equally many chains each; as they are for one.
+    """Return all four for as many of the CPU's devices as can have equally many chains each, of a large posterior.
 
-    Chains know nothing of each other, so that a chain draws the same on whichever device it is, as far as matrix
-    products round the same there: of many rows XLA sums in another order where it has several threads.
+    Of a small one, and on one device, they are as they were: a step of microseconds gains nothing, and programs of
+    fewer chains round differently.
 
     Parameters
     ----------
     advance
-        Jitted ``(key, posterior, state, *hyper, **static) -> (state, stats)``.
+        As of ``llc.samplers.rounds.collect``.
     state
         Of all chains; its arrays, and those of the stats, have a leading axis of chains.
     """
     chains = len(jax.tree.leaves(state)[0])
     devices = max(n for n in range(1, jax.local_device_count() + 1) if chains % n == 0)
-    if devices == 1:
+    if devices == 1 or jax.default_backend() != "cpu" or not _large(posterior):
         return advance, posterior, state, static
     mesh = Mesh(jax.local_devices()[:devices], (DEVICES,))
-    everywhere, apart = PartitionSpec(), PartitionSpec(DEVICES)
+    placed = {id(a): jax.device_put(a, NamedSharding(mesh, EVERYWHERE)) for a in jax.tree.leaves(posterior)}
+    posterior = jax.tree.map(lambda a: placed[id(a)], posterior)  # what is there twice is one array, and stays so
+    state = jax.device_put(state, NamedSharding(mesh, APART))
+    return _on_all, posterior, state, {"advance": advance, "mesh": mesh, "static": tuple(static.items())}
 
-    @jax.jit
-    def on_all(*args: Any) -> Any:  # key, posterior, state, *hyper
-        specs = tuple(apart if i == 2 else everywhere for i in range(len(args)))
-        run = partial(advance, **static)
-        return jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=apart, check_vma=False)(*args)
 
-    posterior = jax.device_put(posterior, NamedSharding(mesh, everywhere))
-    return on_all, posterior, jax.device_put(state, NamedSharding(mesh, apart)), {}
+@partial(jax.jit, static_argnames=("advance", "mesh", "static"))
+def _on_all(
+    key: Key[Array, ""],
+    posterior: Posterior,
+    state: Any,
+    *hyper: Any,
+    advance: Callable[..., Any],
+    mesh: Mesh,
+    static: tuple[tuple[str, Any], ...],
+) -> Any:
+    specs = (EVERYWHERE, EVERYWHERE, APART, *[EVERYWHERE] * len(hyper))
+    here = partial(advance, **dict(static))
+    run = jax.shard_map(here, mesh=mesh, in_specs=specs, out_specs=APART, check_vma=False)
+    return run(key, posterior, state, *hyper)
 
 
 def keys(key: Key[Array, ""], chains: int, *shape: int) -> Key[Array, "..."]:
     """Return keys (``chains``, *``shape``) of the chains of this device, which are as if all chains were on one."""
-    devices, device = _place()
+    device: Array | int = 0
+    try:
+        devices, device = jax.lax.axis_size(DEVICES), jax.lax.axis_index(DEVICES)
+    except NameError:  # not spread
+        devices = 1
     # Flat: what splits in several dimensions takes seconds to compile.
     of_all = jax.random.split(key, devices * chains * math.prod(shape)).reshape(devices * chains, *shape)
     return of_all if devices == 1 else jax.lax.dynamic_slice_in_dim(of_all, device * chains, chains)
 
 
-def shared(step_size: Float[Array, " chains"], ended: Bool[Array, " chains"]) -> Float[Array, " chains"]:
-    """Return the median over all chains of the step size where warm-up has ended.
+def shared(step_size: Float[Array, " chains"]) -> Float[Array, " chains"]:
+    """Return the median over chains of the step size, for each, where they are.
 
-    The last of its windows has 50 draws, few of them in the narrow places that the step is for: the steps of chains on
-    w1 w2³ differed five times, and the chain with the largest was low.
+    The last window of warm-up has 50 draws, few of them in the narrow places that the step is for: the steps of chains
+    on w1 w2³ differed five times, and the chain with the largest was low.
     """
-
-    def median(step_size: Float[Array, " chains"]) -> Float[Array, " chains"]:
-        of_all = step_size if _place()[0] == 1 else jax.lax.all_gather(step_size, DEVICES, tiled=True)
-        return jnp.full_like(step_size, jnp.exp(jnp.nanmedian(jnp.log(of_all))))
-
-    # Devices wait for each other there, so not at every draw.
-    return jax.lax.cond(ended[0], median, lambda step_size: step_size, step_size)
+    median = jnp.exp(jnp.nanmedian(jnp.log(np.asarray(step_size))))
+    return jax.device_put(jnp.full_like(step_size, median), step_size.sharding)
 
 
 def by_chain(stats: dict[str, Array]) -> dict[str, Array]:
@@ -87,9 +98,6 @@ def by_chain(stats: dict[str, Array]) -> dict[str, Array]:
     return {name: values.swapaxes(0, 1) for name, values in stats.items()}
 
 
-def _place() -> tuple[int, Array | int]:
-    """Return how many devices there are, and which of them this is."""
-    try:
-        return jax.lax.axis_size(DEVICES), jax.lax.axis_index(DEVICES)
-    except NameError:  # not spread
-        return 1, 0
+def _large(posterior: Posterior) -> bool:
+    whole = posterior.w_star if posterior.whole_star is None else posterior.whole_star
+    return whole.size * n_rows(posterior.full) >= LARGE

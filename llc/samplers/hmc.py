@@ -73,7 +73,7 @@ def sample(
         begin = start(key_start, posterior, target_accept, trajectory_length)
         return collect(
             key_draws, posterior, begin, _advance, (target_accept, trajectory_length, smallest), clock,
-            tuning=warmup, draws=draws, budget=budget, **static, **more,
+            tuning=warmup, draws=draws, budget=budget, share=_shared, **static, **more,
         )  # fmt: skip
 
     state, trace = carefully(run, target_accept, draws)
@@ -143,7 +143,7 @@ def _advance(
     draws: int,
 ) -> tuple[Any, dict[str, Array]]:
     key_kernel, key_jitter, key_scales = jax.random.split(key, 3)
-    # One for all chains: they wait for the longest.
+    # One for all chains: side by side they wait for the longest.
     jitter = jax.random.uniform(key_jitter, (draws,), posterior.w_star.dtype, 0.0, 2.0)
     kernel, _ = _kernel(key_kernel, posterior, target_accept, trajectory_length, max_tree_depth, warmup)
 
@@ -169,11 +169,14 @@ def _advance(
                 **posterior.elsewhere(state.z),
             }
 
-        state, stats = each(posterior, of_chain)(state)
-        return _with_step(state, shared(state.adapt_state.step_size, state.i == warmup)), stats
+        return each(posterior, of_chain)(state)
 
     state, stats = jax.lax.scan(draw, state, (jitter, scales(key_scales, smallest, draws)))
     return state, by_chain(stats)
+
+
+def _shared(state: Any) -> Any:
+    return _with_step(state, shared(state.adapt_state.step_size))
 
 
 def _with_step(state: Any, step_size: Array) -> Any:

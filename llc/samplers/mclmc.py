@@ -73,7 +73,7 @@ def mclmc(
         hyper = (target_accept, trajectory_length, smallest)
         return collect(
             key_draws, posterior, start(key_start, posterior), _advance, hyper, clock,
-            tuning=warmup, draws=draws, budget=budget, warmup=warmup, **more,
+            tuning=warmup, draws=draws, budget=budget, share=_shared, warmup=warmup, **more,
         )  # fmt: skip
 
     state, trace = carefully(run, target_accept, draws)
@@ -100,6 +100,10 @@ def _start(key: Key[Array, ""], posterior: Posterior, *, warmup: int, chains: in
     return jax.vmap(chain)(jax.random.split(key, chains))
 
 
+def _shared(state: State) -> State:
+    return state._replace(adapted=state.adapted._replace(step_size=shared(state.adapted.step_size)))
+
+
 def _log_density(posterior: Posterior) -> Any:
     return lambda w: -posterior.potential(w)
 
@@ -120,7 +124,7 @@ def _advance(
     _, adapt = warmup_adapter(warmup, target_accept_prob=target_accept)
     key_chains, key_jitter, key_scales = jax.random.split(key, 3)
     speed = jnp.sqrt(posterior.w_star.size)
-    # One for all chains: they wait for the longest.
+    # One for all chains: side by side they wait for the longest.
     jitter = jax.random.uniform(key_jitter, (draws,), posterior.w_star.dtype, 0.0, 2.0)
     by_draw = jax.vmap(lambda key: jax.random.split(key, draws))(keys(key_chains, len(state.n))).swapaxes(0, 1)
 
@@ -147,9 +151,7 @@ def _advance(
                 **posterior.elsewhere(at.position),
             }
 
-        state, stats = each(posterior, of_chain)(of_draw, state)
-        tuned = shared(state.adapted.step_size, state.n == warmup)
-        return state._replace(adapted=state.adapted._replace(step_size=tuned)), stats
+        return each(posterior, of_chain)(of_draw, state)
 
     state, stats = jax.lax.scan(draw, state, (by_draw, jitter, scales(key_scales, smallest, draws)))
     return state, by_chain(stats)

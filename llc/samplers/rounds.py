@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
-from llc.diagnostics import diagnose, faults, imbalance, rhat, settled, spreading, virial
+from llc.diagnostics import Diagnosis, diagnose, faults, imbalance, rhat, settled, spreading, virial
 from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
 from llc.posterior import Posterior
 from llc.samplers.chains import spread
@@ -75,6 +75,7 @@ def collect(
     budget: float,
     start_work: float = 0.0,
     again: float | None = None,
+    share: Callable[[State], State] | None = None,
     **static: Any,
 ) -> tuple[State, Trace]:
     """Advance chains in rounds; return their last state and the trace.
@@ -99,9 +100,13 @@ def collect(
         End, for the caller to tune anew, at a look in the first half of the budget that finds more than this share of
         the draws diverging, or more than are too many when it has converged, or any while the virial alone stays too
         low: they are kept out of some place. None: whatever diverges.
+    share
+        What chains have in common once they are tuned, at the end of a round: then ``tuning`` is in whole rounds.
     """
     loss_star = float(jax.jit(Posterior.loss)(posterior, posterior.w_star))
     advance, posterior, state, static = spread(advance, posterior, state, draws=ROUND, **static)
+    if share is not None:
+        tuning = -(-tuning // ROUND) * ROUND
     step = clock.compile(advance, key, posterior, state, *hyper, **static)
     rounds: list[Stats] = []
     spent, look, ended = start_work, 2 * ROUND, "draws"
@@ -109,6 +114,8 @@ def collect(
     while True:
         state, found = step(jax.random.fold_in(key, len(rounds)), posterior, state, *hyper)
         rounds.append({name: np.asarray(values) for name, values in found.items()})
+        if share is not None and ROUND * len(rounds) == tuning:
+            state = share(state)
         last = float(rounds[-1]["work"].sum(axis=1).mean())
         spent += last
         kept = ROUND * len(rounds) - tuning
@@ -138,9 +145,9 @@ def collect(
             if at_rest == LOOKS:
                 ended = "converged"
             if again is not None and spent < CAREFUL_SHARE * budget:
-                share = np.mean([r["diverging"] for r in rounds[-(-tuning // ROUND) :]])
-                kept_out = low >= LOOKS and share > 0
-                if kept_out or share > (min(again, DIVERGENT_MAX) if ended == "converged" else again):
+                diverging = np.mean([r["diverging"] for r in rounds[-(-tuning // ROUND) :]])
+                kept_out = low >= LOOKS and diverging > 0
+                if kept_out or diverging > (min(again, DIVERGENT_MAX) if ended == "converged" else again):
                     ended = "diverging"
             if ended != "draws":
                 break
@@ -170,13 +177,18 @@ def collect(
 def _front(llc: Float[np.ndarray, "chains draws"], distance2: Float[np.ndarray, "chains draws"]) -> int:
     """Return how many draws to drop: those in which λ̂ settles, or more where the distance from w* is then at rest.
 
-    The way out from w* is seldom seen in λ̂. With it the R-hat of the distance is within its limit after twenty times
-    the distance's relaxation time, without it after seven.
+    The way out from w* is seldom seen in λ̂, and the R-hat of the distance takes long to forget it: where fast
+    directions make the distance's noise, twenty of its relaxation times with it and seven without.
     """
     dropped = settled(llc)
     farther = max(dropped, settled(distance2))
     gained = spreading(rhat(distance2[:, dropped:])) and not spreading(rhat(distance2[:, farther:]))
-    return farther if gained else dropped
+    return farther if gained and _converged(diagnose(llc[:, farther:])) else dropped
+
+
+def _converged(found: Diagnosis) -> bool:
+    precise = found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
+    return precise and not faults(found, DRIFT_SETTLED)
 
 
 def _verdict(
@@ -185,8 +197,7 @@ def _verdict(
     """Return whether λ̂ has converged, the distance from w* has settled, and the virial is not too low."""
     dropped = _front(llc, stats["distance2"])
     found = diagnose(llc[:, dropped:])
-    precise = found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
-    if not precise or faults(found, DRIFT_SETTLED):
+    if not _converged(found):
         return False, False, False
     stats = {name: values[:, dropped:] for name, values in stats.items()}
     balance = virial(stats.get("virial"), stats.get("excess"), dim)

@@ -203,7 +203,7 @@ def _advance(
             falling = jnp.where(jnp.isfinite(falling), falling, state.step_size)
             state = state._replace(steepest=v, step_size=falling)
 
-        def step(carry: Any, of_step: tuple[Key[Array, ""], Rows | None]) -> Any:
+        def step(carry: Any, of_step: tuple[Params | Key[Array, ""], Rows | None]) -> Any:
             w, before, second, _, virial, epsilon = carry
             noise, rows = of_step
             zeta = noise = noise if ahead else standard(noise)
