@@ -44,7 +44,7 @@ def test_sgld_that_chooses_its_step_gives_the_exact_value(exponents: tuple[int, 
     assert np.isfinite(trace.stats["virial"]).all()
 
 
-@pytest.mark.parametrize(("exponents", "a"), [((1, 1), A), ((1, 2), STIFF), ((1, 3), STIFF)])
+@pytest.mark.parametrize(("exponents", "a"), [((1, 1), A), ((1, 2), STIFF), ((1, 3), STIFF), ((3, 2), STIFF)])
 @pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc"])
 def test_an_adjusted_sampler_takes_smaller_steps_where_its_draws_diverge(
     name: str, exponents: tuple[int, int], a: float
