@@ -34,7 +34,7 @@ rule all:
         expand(
             "results/sweeps/{sweep}/{file}",
             sweep=PLANS,
-            file=["summary.csv", "report.html"],
+            file=TABLES + ["report.html"],
         ),
         [run for name in PLANS for run in lost_runs(name)],
 

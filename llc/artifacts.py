@@ -77,6 +77,14 @@ def is_made(folder: Path, job: Job) -> bool:
     return about[key] == wanted and not code.changed(about["code"], code.modules(stage, job.sampler.names))
 
 
+def other_run(folder: Path, job: Job) -> str | None:
+    """Return the id of the run whose result the folder holds, if it is not that of ``job``."""
+    if job.stage == "target" or not (folder / METRICS).exists():
+        return None
+    found: str = json.loads((folder / "run_info.json").read_text(encoding="utf-8"))["run_id"]
+    return None if found == run_id(job) else found
+
+
 def begin(folder: Path, job: Job) -> None:
     """Make a run directory ready: an older result goes first, so a crash leaves none.
 

@@ -83,13 +83,13 @@ def complete(job: Job, cwd: Path) -> Job:
     return job
 
 
-def files_of(job: Job) -> list[str]:
-    """Return the files outside ``conf/`` that the id of a parsed ``job`` depends on."""
+def files_of(job: Job) -> tuple[list[str], list[str]]:
+    """Return what the id of a parsed ``job`` depends on outside ``conf/``: files, and folders of modules."""
     named = [getattr(job.data, "path", None), job.training.path]
     named += [source.get("path") for source in (job.evaluate or {}).values()]
     paths = own.paths(job)
-    code = own.find(tuple(sorted(paths.items())), own.folder(job)).files if paths else ()
-    return [path for path in named if path is not None] + list(code)
+    code = own.find(tuple(sorted(paths.items())), own.folder(job)) if paths else own.Found("", (), ())
+    return [path for path in named if path is not None] + list(code.files), list(code.folders)
 
 
 def _digest_of(key: str, given: str | None, what: str, now: str) -> str:

@@ -28,6 +28,9 @@ NO_PRESETS = "a saved configuration has no presets, only values to override"
 SAVED_BY_HYDRA = ("config.yaml", "hydra.yaml", "overrides.yaml")
 FREE = ("model.args.", "data.args.", "evaluate.")  # the names after it are the user's
 THREADS = ("NPROC", "JAX_NUM_CPU_DEVICES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Hydra's own folders are of a second: two jobs that are started in the same one would share theirs.
+NOW = "${now:%Y-%m-%d}/${now:%H-%M-%S-%f}"
+FOLDERS = {"run": {"dir": f"outputs/{NOW}"}, "sweep": {"dir": f"multirun/{NOW}", "subdir": "${hydra.job.num}"}}
 FULL_KEY = re.compile(r"full_key: (\S+)")  # how OmegaConf ends its messages
 
 
@@ -35,6 +38,7 @@ def register_schema() -> None:
     """Give Hydra the schema that the files of ``conf/`` build on."""
     store = ConfigStore.instance()
     store.store(name="job_schema", node=Job)
+    store.store(group="hydra/output", name="apart", node=FOLDERS, package="hydra")
     for group, kinds in {"data": DATA, "model": MODELS}.items():
         for name, node in kinds.items():
             store.store(group=f"{group}/kind", name=name, node=node)
@@ -70,9 +74,8 @@ def assemble(parts: dict[str, Any], cwd: Path) -> Job:
     job = complete(Job(**parts), cwd)
     if job.expect_id is not None:
         now = ids(job)[0]
-        require(
-            job.expect_id == now, "expect_id", job.expect_id, f"{now}, which the configuration has become; plan again"
-        )
+        must = f"{now}, which the configuration has become: plan again, or by hand expect_id=null target=null"
+        require(job.expect_id == now, "expect_id", job.expect_id, must)
     return job
 
 
@@ -99,6 +102,7 @@ def explain(error: Exception) -> str:
         return text
     message = " ".join(text[: key.start()].split())
     hint = nearest(key[1], known_keys()) if "not in" in message else ""
+    hint = f"; +{key[1]} adds it" if hint and key[1].startswith(FREE) else hint
     return f"{key[1]}: {message}{hint}"
 
 
@@ -129,7 +133,7 @@ def check_keys(overrides: Iterable[str]) -> None:
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
     except OverrideParseException as error:
-        raise ConfigError(f"override {error.override!r} is not Hydra's syntax: {str(error).splitlines()[0]}") from None
+        raise ConfigError(not_syntax(error)) from None
     for override in parsed:
         key = override.key_or_group
         free = key.split(".")[0].split("/")[0] == "hydra" or key.startswith(FREE)
@@ -137,6 +141,13 @@ def check_keys(overrides: Iterable[str]) -> None:
             raise ConfigError(f"{override.input_line}: there is no key {key!r}{nearest(key, known)}")
         if key in SECTIONS and not override.is_delete() and not override.is_sweep_override():
             check_preset(override)
+
+
+def not_syntax(error: OverrideParseException) -> str:
+    """Return what to say of an override that Hydra's grammar does not take."""
+    key = error.override.partition("=")[0]
+    quotes = f"a text of other signs than letters, digits and /-_.:%+@?| takes quotes of its own: {key}='text'"
+    return f"override {error.override!r} is not Hydra's syntax: {str(error).splitlines()[0]}; {quotes}"
 
 
 def check_preset(override: Override) -> None:
@@ -157,7 +168,7 @@ def command_line(argv: list[str]) -> list[str]:
     becomes the primary one. Only the ``hydra:`` settings of ``conf/config.yaml`` are then
     lost, so the one that matters is given again.
     """
-    check_keys(arg for arg in argv if ("=" in arg and not arg.startswith("-")) or arg.startswith("~"))
+    check_keys(filter(_is_override, argv))
     config_dir, rest = _take_option(argv, "--config-dir", "-cd")
     if config_dir is None:
         return argv
@@ -169,7 +180,17 @@ def command_line(argv: list[str]) -> list[str]:
         section, _, value = argument.lstrip("+").partition("=")
         if section in SECTIONS and not value.startswith("{"):
             raise ConfigError(f"{argument}: {NO_PRESETS}")
-    return ["--config-path", str(folder), "--config-name", "config", "hydra.job.chdir=true", *rest]
+    overrides = [argument for argument in rest if _is_override(argument)]
+    given = ["hydra.job.chdir=true"]
+    if any(not argument.startswith("hydra.") for argument in overrides):
+        given += ["expect_id=null", "target=null"]  # which a workflow gave the job as it was
+    # Beside the first of the others, since overrides before an option and after it are not taken for one list.
+    at = rest.index(overrides[0]) if overrides else len(rest)
+    return ["--config-path", str(folder), "--config-name", "config", *rest[:at], *given, *rest[at:]]
+
+
+def _is_override(argument: str) -> bool:
+    return ("=" in argument and not argument.startswith("-")) or argument.startswith("~")
 
 
 def _take_option(argv: list[str], *names: str) -> tuple[str | None, list[str]]:

@@ -15,7 +15,7 @@ from llc.diagnostics import CORRECTION_ERROR, Diagnosis, diagnose, faults, imbal
 from llc.samplers.trace import Trace
 
 CI_WIDTH = 1.96  # half the 95 % interval, in standard errors
-ROUNDING = 8  # units in the last place by which L_n of a draw and L_n(w*), in float64, may differ
+ROUNDING = 8  # units in the last place, of nβ L_n(w*) and what γ adds, by which nβ L_n of a draw may be off
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,9 @@ def estimate(
     mcse = None if found.mcse is None else math.hypot(found.mcse, CORRECTION_ERROR * subtracted)
     low, high = (None, None) if mcse is None else (mean - CI_WIDTH * mcse, mean + CI_WIDTH * mcse)
     balance = virial(trace.stats.get("virial"), trace.excess, n_params) if gamma > 0 else None
-    rounding = n * beta * abs(loss_star) * ROUNDING * float(np.finfo(trace.loss.dtype).eps)
+    # Samplers that have U at hand take from it what γ adds, so that L_n is rounded as U is.
+    added = 0.0 if distances is None else 0.5 * gamma * distances.astype(np.float64)
+    rounding = ROUNDING * float(np.finfo(trace.loss.dtype).eps) * (n * beta * abs(loss_star) + added)
     measured: dict[str, Any] = {
         "rhat_distance": None if distances is None else rhat(distances.astype(np.float64)),
         "drift": found.drift,

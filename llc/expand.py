@@ -119,11 +119,12 @@ class _Composer:
         changes = [self._change(text) for text in point.overrides]
         composed = self._compose(tuple(change.text for change in changes if change.needs_hydra))
         changes = [change for change in changes if not change.needs_hydra]
-        odd = any(isinstance(c.value, dict) or "${" in c.text or "???" in c.text for c in changes)
+        odd = any(isinstance(c.value, dict) or "${" in str(c.value) or "???" in c.text for c in changes)
         job, value_of = (_quickly if composed.plain and not odd else _slowly)(composed, changes, self._cwd)
         for key, default in SET_BY_THE_WORKFLOW.items():
             require(getattr(job, key) == default, key, getattr(job, key), "left out of a sweep: the workflow sets it")
         run_id, target_id = ids(job)
+        files, folders = files_of(job)
         return SweepJob(
             number=number,
             overrides=point.overrides,
@@ -136,7 +137,8 @@ class _Composer:
             samplers=sorted(job.sampler.names),
             threads=job.threads,
             batch=job.batch,
-            files=files_of(job),
+            files=files,
+            folders=folders,
         )
 
     def _parse(self, text: str) -> _Change:

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 OWN_ERROR = "train.py: "  # how it begins when it refuses a configuration
-EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Failure)\b")
+# A class by a name that says so, or of a module: llc.records.BadTarget: …
+EXCEPTION = re.compile(r"^([A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Failure)\b|[A-Za-z_][\w.]*\.[A-Z]\w*(:|$))")
 
 
 def log_of(results: Path, run_id: str, target_id: str) -> Path:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import matplotlib as mpl
+from pandas.errors import EmptyDataError, ParserError
 
 from llc import code
 from llc.artifacts import write_json, write_text
@@ -62,6 +63,8 @@ def main() -> None:
         write(args.folder, args.captions)
     except BadRun as error:
         sys.exit(str(error))
+    except (FileNotFoundError, EmptyDataError, ParserError) as error:
+        sys.exit(f"{args.folder}: a table is damaged ({error}); delete summary.csv there and run the sweep again")
 
 
 if __name__ == "__main__":

@@ -10,15 +10,13 @@ import re
 import shutil
 import sys
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from llc import locks, plan, sweep
+from llc import locks, own, plan, sweep
 from llc.artifacts import whole
-from llc.config import ConfigError
+from llc.config import ConfigError, require
 from llc.records import METRICS
 from llc.summary import read_jobs
 
@@ -117,12 +115,12 @@ def delete(kept: Iterable[Kept]) -> None:
 def archive(root: Path, name: str, file: Path) -> list[Path]:
     """Write one sweep, with all that it takes to read it and to run it again, as a ``tar.gz``.
 
-    Its runs, their targets, its tables, the configuration and the code. Unpacked, ``snakemake
-    -n`` has nothing to do in it.
+    Its runs, their targets, its tables, the configuration, the code, and the user's own code and data. Unpacked,
+    ``snakemake -n`` has nothing to do in it.
 
     Returns
     -------
-    Data files outside the project, which are not in it.
+    Files outside the project that its jobs depend on, which are not in it.
 
     Raises
     ------
@@ -139,21 +137,14 @@ def archive(root: Path, name: str, file: Path) -> list[Path]:
     folders = [tables, *(root / "results" / "runs" / job.run_id for job in jobs)]
     targets = {root / "results" / "targets" / job.target_id for job in jobs}
     folders += sorted(target for target in targets if target.exists())
-    data = set(_data_files(folders))
-    inside = {path for path in data if path.is_relative_to(root)}
+    # Of installed packages it is the version that counts.
+    files = {Path(file) for job in jobs for file in job.files if not own.installed(Path(file))}
+    inside = {path for path in files if path.is_relative_to(root)}
     with whole(file) as temporary, tarfile.open(temporary, "w:gz") as tar:
         project = [root / part for part in PROJECT if (root / part).exists()]
         for path in [*project, *folders, *sorted(inside)]:
             tar.add(path, Path(name) / path.relative_to(root), filter=_unless_junk)
-    return sorted(data - inside)
-
-
-def _data_files(runs: Iterable[Path]) -> Iterator[Path]:
-    for run in runs:
-        config = run / "config.yaml"
-        if config.exists() and "\n  path: " in (text := config.read_text(encoding="utf-8")):
-            job = yaml.safe_load(text)
-            yield from (Path(path) for section in ("data", "training") if (path := job[section].get("path")))
+    return sorted(files - inside)
 
 
 def _unless_junk(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
@@ -177,6 +168,7 @@ def main() -> None:
     try:
         if args.command == "archive":
             file = args.file or Path(f"{args.name}.tar.gz")
+            require(file.parent.is_dir(), "file", str(file), "in a folder that is there")
             outside = archive(root, args.name, file)
             print(f"{file}: {_megabytes(file.stat().st_size)}")
             for path in outside:
@@ -195,7 +187,11 @@ def _delete(root: Path, left: list[Kept], sure: bool) -> None:
     with lock:
         if not only:
             sys.exit("nothing was deleted: a snakemake is at work here")
-        if not sure and input(f"delete these {len(left)} folders, {_human(left)}? [y/N] ").strip().lower() != "y":
+        try:
+            answer = "y" if sure else input(f"delete these {len(left)} folders, {_human(left)}? [y/N] ")
+        except EOFError:
+            sys.exit("\nnothing was deleted: there is no one to ask; --yes deletes without asking")
+        if answer.strip().lower() != "y":
             sys.exit("nothing was deleted")
         delete(left)
     print(f"deleted {len(left)} folders, {_human(left)}")

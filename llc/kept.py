@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from llc import own
 from llc.artifacts import write_text
 
 PLANNING = (
@@ -43,7 +44,7 @@ def made_from(file: Path, conf: Path, cwd: Path) -> MadeFrom:
     """Return what the jobs of a sweep file are made from, as it is now."""
     presets = [path for path in sorted(conf.rglob("*")) if path.is_file() and path.parent != conf / "sweep"]
     sweep = file.read_bytes()
-    contents = {str(path): path.read_bytes() for path in presets}
+    contents = {str(path): path.read_bytes() for path in [*presets, *_named(file, sorted(conf.glob("sweep/*.yaml")))]}
     if any(RESOLVER.search(content) for content in [*contents.values(), sweep]):
         return MadeFrom(None, "")
     here = Path(__file__).parent
@@ -54,6 +55,16 @@ def made_from(file: Path, conf: Path, cwd: Path) -> MadeFrom:
     for name, content in contents.items():
         digest.update(f"\n{name} {len(content)}\n".encode() + content)
     return MadeFrom(digest.hexdigest(), hashlib.sha256(sweep).hexdigest())
+
+
+def _named(file: Path, sweeps: list[Path]) -> list[Path]:
+    """Return the other sweep files that one may be built on, for it has their names somewhere, and so on."""
+    found, new = [file], [file]
+    while new:
+        text = b"".join(path.read_bytes() for path in new)
+        new = [path for path in sweeps if path not in found and path.stem.encode() in text]
+        found += new
+    return sorted(found[1:])
 
 
 def _rest(file: Path) -> Any:
@@ -94,13 +105,16 @@ def _digest(jobs: list[dict[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(jobs, separators=(",", ":")).encode()).hexdigest()
 
 
-def _files(jobs: list[dict[str, Any]]) -> dict[str, list[int] | None]:
-    """Return size and time of each file that the ids of the jobs depend on, by which a change is known."""
-    stats: dict[str, list[int] | None] = {}
-    for path in sorted({path for job in jobs for path in job["files"]}):
+def _files(jobs: list[dict[str, Any]]) -> dict[str, list[Any] | None]:
+    """Return what a change of a file that the ids of the jobs depend on is known by: its size and time.
+
+    Of a folder that modules are looked for in it is their names: one that is new may be imported in another's place.
+    """
+    found: dict[str, list[Any] | None] = {}
+    for path in sorted({path for job in jobs for path in [*job["files"], *job["folders"]]}):
         try:
             stat = Path(path).stat()
-            stats[path] = [stat.st_size, stat.st_mtime_ns]
+            found[path] = own.modules(Path(path)) if Path(path).is_dir() else [stat.st_size, stat.st_mtime_ns]
         except OSError:
-            stats[path] = None
-    return stats
+            found[path] = None
+    return found

@@ -28,6 +28,16 @@ def alone(folder: Path) -> Iterator[bool]:
         yield waited
 
 
+def held(folder: Path) -> bool:
+    """Return whether a process holds the lock of a run directory now."""
+    try:
+        file = (folder / ".lock").open()
+    except OSError:  # there is none, or not for us
+        return False
+    with file:
+        return not _take(file, fcntl.LOCK_SH)
+
+
 def enter(lock: Path, snakemake_locks: Path) -> tuple[TextIOWrapper, bool]:
     """Note that a Snakemake is at work, as long as the file that is returned stays open.
 

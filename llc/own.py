@@ -26,6 +26,7 @@ class Found(NamedTuple):
 
     sha256: str
     files: tuple[str, ...]  # whose substance is in it
+    folders: tuple[str, ...]  # that they, and what was not found, were looked for in
 
 
 class _Module(NamedTuple):
@@ -83,12 +84,31 @@ def find(paths: tuple[tuple[str, str], ...], folder: Path) -> Found:
                 found = _find(each, folder)
                 if found is None or found.file is None or each in files or each.split(".")[0] == "llc":
                     continue
-                if found == module or not _installed(found.file):
+                if found == module or not installed(found.file):
                     files[each] = found.file
                     waiting += code.imports(found.file, each) if found.file.suffix == ".py" else ()
     digests = {name: _digest(file) for name, file in files.items()}
     text = "".join(f"{name}={digests[name]};" for name in sorted(digests))
-    return Found(hashlib.sha256(text.encode()).hexdigest(), tuple(sorted(map(str, files.values()))))
+    folders = {folder, ROOT, *(file.parent for file in files.values())}
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    return Found(sha256, tuple(sorted(map(str, files.values()))), tuple(sorted(map(str, folders))))
+
+
+def modules(folder: Path) -> list[str]:
+    """Return the names of what can be imported from a folder."""
+    suffixes = (".py", *importlib.machinery.EXTENSION_SUFFIXES)
+    entries = [entry for entry in folder.iterdir() if entry.name.partition(".")[0].isidentifier()]
+    names = [entry.name for entry in entries if entry.name.endswith(suffixes) or entry.is_dir()]
+    return sorted([*names, *(f"{name}/" for name in names if (folder / name / "__init__.py").is_file())])
+
+
+@lru_cache
+def installed(file: Path) -> bool:
+    """Return whether a file is of Python itself or of an installed package."""
+    paths = sysconfig.get_paths()
+    places = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    places += [*site.getsitepackages(), site.getusersitepackages()]
+    return any(file.resolve().is_relative_to(Path(place).resolve()) for place in places)
 
 
 def load(key: str, path: str, folder: Path) -> Any:
@@ -193,14 +213,6 @@ def _in(name: str, folders: Sequence[Path]) -> _Module | None:
         if (folder / name).is_dir():
             bare.append(folder / name)
     return _Module(None, tuple(bare)) if bare else None
-
-
-@lru_cache
-def _installed(file: Path) -> bool:
-    paths = sysconfig.get_paths()
-    places = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    places += [*site.getsitepackages(), site.getusersitepackages()]
-    return any(file.resolve().is_relative_to(Path(place).resolve()) for place in places)
 
 
 def _digest(file: Path) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llc import code, records
+from llc import code, locks, records
 from llc.failures import reason
 from llc.records import MADE, METRICS, PAGE
 from llc.sweep import SweepJob
@@ -25,7 +25,7 @@ DAMAGED = "damaged"
 class State:
     """Of a run or of a target."""
 
-    kind: str  # done, stale, failed, missing
+    kind: str  # done, stale, failed, running, missing
     why: tuple[str, ...] = ()  # of a stale one: the modules that changed, or DAMAGED
     note: str = ""  # of a failed one: its last error; of a damaged one: what is wrong
     core_s: float | None = None  # core-seconds that a finished one took
@@ -96,7 +96,9 @@ def target_state(folder: Path, keep_code: bool) -> State:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         made_with, core_s = dict(about["code"]), float(about["core_s"])
-        (folder / "target.npz").stat()
+        size = (folder / "target.npz").stat().st_size
+        if about.get("bytes", size) != size:
+            return State("stale", (DAMAGED,), f"{folder}/target.npz: cut short or edited: {size} bytes")
     except (OSError, ValueError, KeyError, TypeError) as error:
         return State("stale", (DAMAGED,), f"{path}: {error!r}")
     return _by_code(made_with, code.modules("target"), keep_code, core_s)
@@ -125,6 +127,8 @@ def figures_stale(folder: Path, captions: Path) -> list[str]:
 
 
 def _not_done(folder: Path) -> State:
+    if locks.held(folder):
+        return State("running")
     log = folder / "snakemake.log"
     return State("failed", note=f"{reason(log)}\n      log: {log}") if log.exists() else State("missing")
 
@@ -144,6 +148,7 @@ def text(plan: Plan) -> str:
     rows = [("done", count["done"], _kept(states))]
     rows += [("stale", number, f"{why}: made again") for why, number in _causes(states, "stale")]
     rows += [("failed before", count["failed"], "run again")] if count["failed"] else []
+    rows += [("at work now", count["running"], "waited for")] if count["running"] else []
     if len(states) > count["done"]:
         rows += [("to run", len(states) - count["done"], _core_hours(plan))]
     train = sum(trained.values()) - trained["done"]

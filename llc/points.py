@@ -17,9 +17,9 @@ from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 
-from llc.compose import check_keys
+from llc.compose import check_keys, not_syntax
 from llc.config import ConfigError
 
 # What Hydra's grammar also makes of it, at a hundredth of the cost.
@@ -27,6 +27,9 @@ PLAIN_NUMBER = re.compile(
     r"([a-z_]\w*(?:\.[a-z_]\w*)*)=(?:(-?(?:0|[1-9][0-9]*))|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?))",
     re.ASCII,
 )
+
+
+GLOBAL = re.compile("#.*@package _global_")
 
 
 class Point(NamedTuple):
@@ -55,8 +58,10 @@ def parse_overrides(texts: list[str]) -> list[Override]:
 
 
 def _yaml_points(file: Path) -> Iterator[Point]:
-    if "@package _global_" not in file.read_text(encoding="utf-8").split("\n", 1)[0]:
-        raise ConfigError("its first line must be '# @package _global_', or its keys land under sweep:")
+    if not GLOBAL.match(file.read_text(encoding="utf-8")):
+        raise ConfigError(
+            "it must begin with '# @package _global_', without a byte order mark: else its keys land under sweep:"
+        )
     base = f"+sweep={file.stem}"
     params = compose("config", [base], return_hydra_config=True).hydra.sweeper.params
     if not params:
@@ -124,8 +129,8 @@ def _csv_points(file: Path) -> Iterator[Point]:
             try:
                 parsed = parse_overrides([text for text in texts if not PLAIN_NUMBER.fullmatch(text)])
                 swept = [override.input_line for override in parsed if override.is_sweep_override()]
-            except HydraException as error:
-                raise ConfigError(f"{where}: {error}") from None
+            except OverrideParseException as error:
+                raise ConfigError(f"{where}: {not_syntax(error)}") from None
             if swept:
                 raise ConfigError(f"{where}: {swept[0]} has several values; a row is one job, quote a text with commas")
             yield Point(where, texts, [key.lstrip("+") for key in header], {})

@@ -67,6 +67,8 @@ def finished(folder: Path) -> tuple[pd.DataFrame, list[Run]]:
         raise NotADirectoryError(f"{folder}: no such folder; give multirun/DATE/TIME or results/sweeps/NAME")
     if (folder / "jobs.csv").exists():
         return _finished(read_jobs(folder / "jobs.csv"), folder.parent.parent)
+    if folder.parent.name == "sweeps":
+        raise FileNotFoundError(f"{folder / 'jobs.csv'}: no such file; run the sweep again, which lists its jobs anew")
     found = sorted((p for p in folder.iterdir() if p.name.isdigit() and (p / METRICS).exists()), key=_number)
     runs = [records.read(run) for run in found]
     return pd.DataFrame([_multirun_job(run.folder, run.about) for run in runs]), runs
@@ -79,7 +81,8 @@ def _number(folder: Path) -> int:
 def _multirun_job(run: Path, about: dict[str, Any]) -> dict[str, Any]:
     """Return a job's row from the folder of a plain ``train.py -m``."""
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    overrides = yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
+    said = run / ".hydra" / "overrides.yaml"  # not there with hydra.output_subdir=null
+    overrides = yaml.safe_load(said.read_text(encoding="utf-8")) if said.exists() else []
     return {
         "job_id": _number(run),
         "run_id": about["run_id"],

@@ -37,6 +37,7 @@ class SweepJob:
     threads: int
     batch: int  # jobs that share a process, at most
     files: list[str]  # outside conf/, on which its id depends: data, weights, a user's modules
+    folders: list[str]  # that the modules were looked for in
 
     def command(self, stage: str, results: Path) -> list[str]:
         """Return what to give train.py for the ``target`` or the ``run`` of the job."""

@@ -132,7 +132,7 @@ def save(target: Target, job: Job, folder: Path, core_s: float = 0.0) -> None:
         np.savez(path, **arrays)
     about = {"target_id": target_id(job), "n_params": len(target.w_star), **_about(target)}
     about["checkpoints"] = {str(step): _about(part) for step, part in target.checkpoints.items()}
-    about |= {"code": code.modules("target"), "core_s": core_s}
+    about |= {"code": code.modules("target"), "core_s": core_s, "bytes": (folder / "target.npz").stat().st_size}
     artifacts.write_json(folder / "target.json", about)
 
 

@@ -56,6 +56,18 @@ def test_the_estimate_of_a_pytrees_loss_is_the_closed_form() -> None:
     assert trace.loss.shape == (4, estimate.n_draws)
 
 
+def test_rounding_of_what_gamma_adds_is_not_taken_for_a_loss_below_that_at_w_star() -> None:
+    # x w1⁴ w2, w around 0: of U, which is about 1, nβ L_n is 7e-5. A third of the draws was below L_n(w*) = 0.
+    data = {"x": np.linspace(-1.0, 1.0, 345, dtype=np.float32)}
+
+    def loss(w: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
+        return jnp.mean((batch["x"] * w[0] ** 4 * w[1]) ** 2) / 2
+
+    estimate, trace = llc.estimate(loss, jnp.zeros(2), data, sampler="hmc", gamma=67.5, draws=500, warmup=100)
+    assert (trace.loss < 0).mean() > 0.1
+    assert (estimate.below, estimate.status) == (0.0, "ok")
+
+
 def test_the_same_call_has_the_same_numbers_and_another_of_its_loss_compiles_nothing() -> None:
     compiled: list[str] = []
 

@@ -123,9 +123,16 @@ def test_a_relative_saved_configuration_becomes_an_absolute_path(
     assert command_line(["--config-dir", "RUN/.hydra/"])[:2] == ["--config-path", str(hydra_folder)]
 
 
-def test_overrides_of_a_saved_configuration_are_kept(hydra_folder: Path) -> None:
-    argv = command_line(["seed=3", "--config-dir", str(hydra_folder), "-m", "posterior.gamma=1,2"])
-    assert argv[-3:] == ["seed=3", "-m", "posterior.gamma=1,2"]
+@pytest.mark.parametrize("options", [[], ["-m"], ["--cfg", "job"]])
+def test_overrides_of_a_saved_configuration_are_one_list_for_a_job_of_its_own(
+    options: list[str], hydra_folder: Path
+) -> None:
+    given = ["hydra.job.chdir=true", "expect_id=null", "target=null"]
+    for rest in ([*options, "seed=3", "posterior.gamma=1,2"], ["seed=3", "posterior.gamma=1,2", *options]):
+        argv = command_line(["--config-dir", str(hydra_folder), *rest])[4:]
+        assert [argument for argument in argv if argument not in given] == rest
+        assert argv[(at := argv.index(given[0])) : at + 4] == [*given, "seed=3"]
+    assert "expect_id=null" not in command_line(["--config-dir", str(hydra_folder), *options, "hydra.run.dir=x"])
 
 
 def test_a_run_of_a_saved_configuration_works_in_its_own_folder(hydra_folder: Path) -> None:

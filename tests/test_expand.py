@@ -62,6 +62,8 @@ def one(conf: Path, text: str) -> SweepJob:
         "++seed=4",
         "model.widths=[8,8] & precision=float64 & threads=2",
         "training.grad_tol=0 & data.n_data=60",
+        "posterior.gamma=\\${data.n_data} & data.n_data=60",
+        "data.n_data=60 & model.widths=[\\${seed},\\${seed}] & seed=7",
         "model=dln_1k & seed=5",
         "model=dln_1k & model.width=[6,9] & model.layers=[3,4]",
         "model=quadratic & model.d_in=4",

@@ -13,6 +13,15 @@ from llc import housekeeping, locks, sweep
 from llc.config import ConfigError
 
 ORPHAN = "0123456789ab"
+MINE = """\
+import jax.numpy as jnp
+from parts import width
+
+def net():
+    def init(key, x):
+        return {"a": jnp.ones((x.shape[1], width)), "b": jnp.ones((width, 1))}
+    return init, lambda params, x: x @ params["a"] @ params["b"]
+"""
 
 
 @pytest.fixture
@@ -135,7 +144,12 @@ def test_data_are_in_the_archive_or_named(project: Project, tmp_path_factory: py
 
 def test_an_archive_of_a_sweep_has_nothing_left_to_do(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     project = Project(tmp_path, figures=True)
-    project.sweep("one", seed="3")
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "parts.py").write_text("import optax\nwidth = 2\n")
+    for name in ("near.npz", "beside.npz"):
+        np.savez(tmp_path / name, x=np.eye(3), y=np.arange(3.0))
+    files = {"data": "npz", "data__path": "near.npz", "+evaluate__beside": "beside.npz"}
+    project.sweep("one", seed="3", model="own", model___target_="mine.net", **files)
     assert project.snakemake("one").returncode == 0
     made = project.command(sys.executable, "-m", "llc.housekeeping", "archive", "one")
     assert made.returncode == 0, made.stderr

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from composing import CONF
 
-from llc import expand, sweep
+from llc import expand, own, sweep
 from llc.sweep import SweepJob
 
 GRID = {"seed": "0,1,2", "posterior.gamma": "1,2"}
@@ -148,6 +148,36 @@ def test_data_that_changed_are_read_again(study: Study) -> None:
     assert {job.run_id for job in study.load()} <= ids
     assert study.composed == 2
     assert len(ids) == 4
+
+
+def test_a_sweep_that_another_is_built_on_is_one_of_its_files(study: Study) -> None:
+    study.write(training={"steps": 77})
+    study.write({"seed": "0,1"}, "child", defaults=["x", "_self_"])
+    study.write({"seed": "0,1,2"}, "grandchild", defaults=["child", "_self_"])
+    before = {name: study.load(name) for name in ("child", "grandchild")}
+    study.write(training={"steps": 78})
+    for name, jobs in before.items():
+        assert not {job.run_id for job in jobs} & {job.run_id for job in study.load(name)}
+    study.write({"seed": "4"}, "another")
+    study.load("child")
+    assert study.composed == 0
+
+
+@pytest.mark.parametrize("new", ["later.py", "later/__init__.py"])
+def test_a_module_that_appears_where_another_is_imported_makes_other_jobs(study: Study, new: str) -> None:
+    (study.cwd / "later").mkdir()
+    (study.cwd / "instead.py").write_text("width = 3\n")
+    text = "try:\n    from later import width\nexcept ImportError:\n    from instead import width\ndef net(): ...\n"
+    (study.cwd / "mine.py").write_text(text)
+    study.write({"seed": "0,1"}, defaults=[{"override /model": "own"}, {"override /data": "digits"}],
+                model={"_target_": "mine.net"})  # fmt: skip
+    before = study.load()
+    study.load()
+    assert study.composed == 0
+    (study.cwd / new).write_text("width = 4\n")
+    for cached in (own.find, own._find):
+        cached.cache_clear()  # a plan is of one process
+    assert not {job.run_id for job in before} & {job.run_id for job in study.load()}
 
 
 def test_values_that_come_from_outside_the_files_are_never_kept(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fabricating import write_run
 
-from llc import code, plan
+from llc import code, locks, plan
 from llc.plan import Plan, State
 from llc.sweep import SweepJob
 
@@ -28,6 +28,7 @@ def sweep_job(number: int, seed: int = 0, samplers: tuple[str, ...] = ("nuts",),
         threads=1,
         batch=1,
         files=[],
+        folders=[],
     )
 
 
@@ -58,6 +59,20 @@ def test_a_run_that_never_started_is_missing_and_one_with_a_log_has_failed(tmp_p
     assert state.kind == "failed"
     assert "MemoryError: too many draws" in state.note
     assert str(tmp_path / "run/snakemake.log") in state.note
+
+
+def test_a_run_that_a_process_is_at_work_on_is_running(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/snakemake.log").write_text("")
+    with locks.alone(tmp_path / "run"):
+        job = sweep_job(0)
+        assert plan.run_state(tmp_path / "run", ["nuts"], keep_code=False) == State("running")
+        said = plan.text(Plan("x", [job], {job.run_id: State("running")}, {}))
+    assert [line.split() for line in said.splitlines()[2:4]] == [
+        ["at", "work", "now", "1", "waited", "for"],
+        ["to", "run", "1", "core-hours", "unknown", "until", "one", "of", "them", "is", "finished"],
+    ]
+    assert plan.run_state(tmp_path / "run", ["nuts"], keep_code=False).kind == "failed"
 
 
 def test_a_run_of_other_code_is_stale_for_the_module_unless_it_is_kept(run: Path) -> None:
@@ -93,6 +108,14 @@ def test_a_target_without_its_weights_is_stale(tmp_path: Path) -> None:
     assert plan.target_state(tmp_path, keep_code=False).kind == "stale"
     (tmp_path / "target.npz").touch()
     assert plan.target_state(tmp_path, keep_code=False) == State("done", core_s=2.0)
+
+
+def test_a_target_whose_weights_are_cut_short_is_stale(tmp_path: Path) -> None:
+    about = {"code": code.modules("target"), "core_s": 2.0, "bytes": 3}
+    (tmp_path / "target.json").write_text(json.dumps(about))
+    for content, kind in (b"abc", "done"), (b"ab", "stale"):
+        (tmp_path / "target.npz").write_bytes(content)
+        assert plan.target_state(tmp_path, keep_code=True).kind == kind
 
 
 def test_runs_whose_target_failed_have_failed_too_and_its_error_is_told_once(tmp_path: Path) -> None:

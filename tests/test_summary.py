@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -115,6 +116,18 @@ def test_an_empty_folder_is_an_empty_table(tmp_path: Path) -> None:
 def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError, match=r"2026-01-01: no such folder; give multirun/DATE/TIME"):
         aggregate_results(tmp_path / "2026-01-01")
+
+
+def test_a_multirun_that_kept_no_overrides_is_a_table_without_swept_keys(tmp_path: Path) -> None:
+    write_multirun_job(tmp_path, 0, ["seed=3"], nuts=1.0)
+    shutil.rmtree(tmp_path / "0/.hydra")
+    assert aggregate_results(tmp_path)["nuts_llc_mean"].tolist() == [1.0]
+
+
+def test_a_sweep_without_its_list_of_jobs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sweeps/x").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match=r"sweeps/x/jobs.csv: no such file; run the sweep again"):
+        aggregate_results(tmp_path / "sweeps/x")
 
 
 # ---------------------------------------------------------------------------------- a sweep

@@ -223,6 +223,7 @@ def test_spaces_and_a_byte_order_mark_do_not_matter(study: Study) -> None:
         ("model,seed\nsmal,1\n", "line 2: In 'config': Could not find 'model/smal'"),
         ('seed,model\n1,"small,base"\n', "line 2: model=small,base has several values"),
         ('seed\n"range(0,2)"\n', r"line 2: seed=range(0,2) has several values"),
+        ("data,data.path\nnpz,données.npz\n", "quotes of its own: data.path='text'"),
     ],
 )
 def test_a_wrong_line_is_named(study: Study, text: str, problem: str) -> None:
@@ -381,11 +382,18 @@ def test_a_file_that_is_not_of_its_format_is_refused_by_name(study: Study) -> No
 def test_a_file_without_its_first_line_is_refused_with_that_line(study: Study) -> None:
     study.write("x.yaml", "hydra: {sweeper: {params: {seed: '0,1'}}}\n")
     assert "# @package _global_" in study.refused()
+    study.write("x.yaml", "\ufeff# @package _global_\nhydra: {sweeper: {params: {seed: '0,1'}}}\n")
+    assert "without a byte order mark" in study.refused()
 
 
 def test_an_unknown_key_in_the_body_names_the_nearest(study: Study) -> None:
     message = study.refused_yaml({"seed": "0,1"}, posterior={"gama": 1.0})
     assert "did you mean posterior.gamma?" in message
+
+
+def test_an_argument_that_is_not_there_is_answered_with_how_to_add_it(study: Study) -> None:
+    params = {"model": "own", "data": "digits", "model._target_": "flax.linen.Dense", "model.args.features": "3,4"}
+    assert "; +model.args.features adds it" in study.refused_yaml(params)
 
 
 def test_an_unknown_preset_is_one_short_error(study: Study) -> None:

@@ -88,6 +88,20 @@ def test_every_job_of_a_multirun_has_its_own_folder(tmp_path: Path) -> None:
     assert [json.loads((sweep / n / "run_info.json").read_text())["target"]["n_params"] for n in "01"] == [51, 9921]
 
 
+def test_jobs_that_are_started_at_once_each_have_a_result(tmp_path: Path) -> None:
+    for folder, codes in ({}, [0, 0]), ({"hydra.run.dir": "one"}, [0, 1]):
+        own = [f"{key}={value}" for key, value in folder.items()]
+        command = [sys.executable, str(ROOT / "train.py"), *TINY, "training.steps=50", *own]
+        both = [
+            subprocess.Popen([*command, f"seed={n}"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) for n in (1, 2)
+        ]
+        said = "".join(process.communicate()[1] for process in both)
+        assert sorted(process.returncode for process in both) == codes, said
+    assert len(list(tmp_path.glob("outputs/*/*/metrics_summary.csv"))) == 2
+    assert "was made in it meanwhile; give each its own" in said
+    assert (tmp_path / "one/metrics_summary.csv").exists()
+
+
 def test_a_sampler_that_diverges_is_a_row_and_the_others_stand(tmp_path: Path) -> None:
     arguments = [*TINY, *TINY_NUTS, "sampler.names=[sgld,nuts]", "sampler.sgld.step_size=1e6"]
     done = train(tmp_path, *arguments, "+experiment_name=x", "hydra.run.dir=outputs/${experiment_name}/run")

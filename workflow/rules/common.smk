@@ -22,6 +22,7 @@ CACHE = Path(".cache")
 STALE = CACHE / "stale"
 RESULTS = Path("results")
 CAPTIONS = Path(os.path.relpath(ROOT / "workflow" / "report"))
+TABLES = ["jobs.csv", "summary.csv", "estimates.csv", "failures.csv"]
 SETTINGS = {
     "sweep": None,
     "batch": None,
@@ -230,6 +231,6 @@ def lost_runs(name):
     gone = [
         i
         for i in states
-        if states[i].kind in ("missing", "failed") and Path(part_of(name, i)).exists()
+        if states[i].kind in ("missing", "failed", "running") and Path(part_of(name, i)).exists()
     ]
     return [f"results/runs/{run_id}/metrics_summary.csv" for run_id in gone]
