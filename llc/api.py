@@ -14,17 +14,18 @@ import numpy as np
 from jaxtyping import Float
 
 from llc import trees
-from llc.config import ConfigError, PosteriorConfig, SamplerConfig, nearest, require, require_choice
+from llc.config import ConfigError, PosteriorConfig, SamplerConfig, nearest, require, require_choice, require_name
 from llc.config.job import PRECISIONS
 from llc.equal import Fixed, compiled
 from llc.polish import deficit
 from llc.posterior import require_mean, tempered
 from llc.restrict import moving
-from llc.rows import Data, Loss, Params, Scalar, loss_and_gradient
+from llc.rows import Data, Loss, Params, Scalar, loss_and_gradient, n_rows
 from llc.sampling import Sampled, sample
 from llc.trees import Tree
 
-AWAY = 0.1  # from w*, in each parameter, where a loss is tried for a mean: at an exact fit it is 0, or rounding
+# From w*, times a normal number for each parameter, where a loss is tried for a mean: at an exact fit it is 0.
+AWAY = 0.1
 
 
 def _flattened(
@@ -58,7 +59,8 @@ def estimate(
     loss_fn
         ``loss_fn(w, batch)``, the mean over the rows of ``batch`` of their negative log likelihood in
         nats, for w like ``w_star`` and batch like ``data``. With another scale λ̂ is off by that
-        factor. It is compiled: the same function is compiled once, a new lambda each time.
+        factor. It is compiled: the same function is compiled once, a new lambda each time, so that what
+        it reads must be in w or batch.
     w_star
         A pytree of float arrays, a local minimum of the loss.
     data
@@ -102,6 +104,8 @@ def estimate(
     require(isinstance(seed, Integral) and 0 <= seed < 2**31, "seed", seed, "an integer in 0 … 2³¹ − 1")
     config = PosteriorConfig(beta0=beta0, beta=beta, gamma=gamma, restrict=restrict)
     chosen, elsewhere = _settings(sampler, settings), dict(evaluate or {})
+    for name in elsewhere:
+        require_name("evaluate", name)
     try:
         hash(loss_fn)
     except TypeError:
@@ -113,7 +117,7 @@ def estimate(
         posterior = tempered(
             loss, trees.rows(data, precision, "data"), flat.w, config, precision,
             moving=None if config.restrict is None else moving(config.restrict, flat.layout),
-            others={name: trees.rows(other, precision, f"evaluate[{name!r}]") for name, other in elsewhere.items()},
+            others={name: trees.rows(other, precision, f"evaluate[{name!r}]", 1) for name, other in elsewhere.items()},
         )  # fmt: skip
     w = np.asarray(flat.w)
     loss_star, grad_norm = loss_at(loss, w, data)
@@ -155,10 +159,12 @@ def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[fl
         If it is not one real number, or no mean over rows.
     """
     with jax.enable_x64(True):
-        w64, rows = jnp.asarray(w, jnp.float64), trees.rows(data, "float64", "data")
+        w64, rows = jnp.asarray(w, jnp.float64), trees.rows(data, "float64", "data", 1)
         of = compiled.eval_shape(loss_fn, w64, rows)
         if not (isinstance(of, jax.ShapeDtypeStruct) and of.shape == () and jnp.issubdtype(of.dtype, jnp.floating)):
             raise TypeError(f"loss_fn: it must return one real number, the mean over rows, got {of}")
-        require_mean("loss_fn", loss_fn, w64 + AWAY, rows)
+        away = AWAY * jax.random.normal(jax.random.key(0), w64.shape, w64.dtype)
+        if n_rows(rows) > 1:
+            require_mean("loss_fn", loss_fn, w64 + away, rows)
         loss, gradient = compiled(Fixed(loss_and_gradient, loss_fn), w64, rows)
         return float(loss), float(jnp.linalg.norm(gradient))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
 from llc import npz, own, restrict, weights
-from llc.config import DATA, MODELS, Job, require
+from llc.config import DATA, MODELS, Job, require, require_name
 from llc.config.data import DIGITS_ROWS
 from llc.widths import count_params, draw_widths, layout
 
 DIGITS_DIMS = (64, 10)
-
-NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
 
 Dims = tuple[int, int]  # of inputs and outputs
 
@@ -143,7 +140,7 @@ def _sources(given: Any) -> dict[str, dict[str, Any]] | None:
     require(given is None or isinstance(given, dict), "evaluate", given, "{name: data, …}, or null")
     found = {}
     for name, source in (given or {}).items():
-        require(bool(NAME.fullmatch(str(name))), "evaluate", name, "names of letters, digits and _, for columns")
+        require_name("evaluate", name)
         if isinstance(source, str):
             kind = "rows" if source == "test" else "path" if source.endswith(".npz") else "_target_"
             source = {kind: source}

@@ -16,7 +16,7 @@ from llc import npz, own, seeds
 from llc.config import DigitsData, NpzData, OwnData, TeacherData, require
 from llc.equal import compiled
 from llc.models import Model
-from llc.rows import parts
+from llc.rows import holds, parts
 
 Inputs = Float[np.ndarray, "n ..."] | Int[np.ndarray, "n ..."]  # (n, d_in), but of a user's own
 Labels = Float[np.ndarray, "n ..."] | Int[np.ndarray, "n ..."]  # (n, d_out) or (n,), but with a user's own loss
@@ -125,6 +125,8 @@ def call_own(key: str, path: str, args: dict[str, Any], seed: int, folder: Path)
             or not (np.isfinite(x).all() and np.isfinite(y).all())
         ):
             raise ValueError(f"{what}, n rows each; got {x.dtype} {x.shape} and {y.dtype} {y.shape}")
+        if not all(holds(np.dtype(np.int32), a) for a in (x, y) if a.dtype.kind != "f"):
+            raise ValueError(f"{what}; integers of 32 bits at most, got larger ones: make them smaller, or floats")
     return [a.astype(np.float64 if a.dtype.kind == "f" else np.int32) for a in arrays]
 
 

@@ -139,7 +139,9 @@ def estimate(
     balance = virial(trace.stats.get("virial"), trace.excess, n_params) if gamma > 0 else None
     # Samplers that have U at hand take from it what γ adds, so that L_n is rounded as U is.
     added = 0.0 if distances is None else 0.5 * gamma * distances.astype(np.float64)
-    rounding = ROUNDING * float(np.finfo(trace.loss.dtype).eps) * (n * beta * abs(loss_star) + added)
+    eps = float(np.finfo(trace.loss.dtype).eps)
+    unit = eps * n * beta * abs(loss_star)
+    rounding = ROUNDING * (unit + eps * added)
     measured: dict[str, Any] = {
         "rhat_distance": None if distances is None else rhat(distances.astype(np.float64)),
         "drift": found.drift,
@@ -151,7 +153,8 @@ def estimate(
     }
     divergent = common["n_divergent"] / (chains * draws)
     off = imbalance(balance, mean)
-    status, reason = _verdict(trace, found, mean, high, divergent, llc_deficit, off, **measured)
+    rounded = unit if unit > limits.ROUNDED_MAX * float(llc.std()) > 0 else None
+    status, reason = _verdict(trace, found, mean, high, divergent, rounded, llc_deficit, off, **measured)
     return Estimate(
         llc_mean=mean,
         llc_std=float(llc.std(ddof=1)) if llc.size > 1 else None,
@@ -181,6 +184,7 @@ def _verdict(
     mean: float,
     ci_high: float | None,
     divergent: float,
+    rounded: float | None,
     deficit: float,
     off: float,
     *,
@@ -196,6 +200,9 @@ def _verdict(
     if trace.ended == "warmup":
         return "not_converged", "the budget ended during warm-up: raise it, or lower warmup"
     against = faults(found)
+    if rounded is not None:
+        remedy = "precision=float64, or take the constant out of the loss"
+        against.insert(0, f"nβ L_n is rounded to {rounded:.2g}, of draws that differ by little more: {remedy}")
     if divergent > limits.DIVERGENT_MAX:
         against.append(f"{divergent:.1%} of the draws diverged > {limits.DIVERGENT_MAX:.0%}")
     if trace.ended == "budget":

@@ -143,11 +143,18 @@ def norm_product(p: int, q: int, nbeta: float, gamma: float) -> float:
     -----
     Z ∝ U(p/2, (p−q)/2 + 1, z), z = γ²/(4 nβ), U Tricomi's function: integrate u out, and what
     is left over |v|² is its integral representation (DLMF 13.4.4). Then λ̂ = −d log Z/d log nβ.
+
+    Raises
+    ------
+    OverflowError
+        If U is beyond float64, as for p of a hundred.
     """
     from scipy.special import hyperu
 
     if not p >= q >= 1:
         raise ValueError(f"p must be q or more, and q 1 or more, got {p} and {q}")
     z = gamma**2 / (4 * nbeta)
-    ratio = hyperu(p / 2 + 1, (p - q) / 2 + 2, z) / hyperu(p / 2, (p - q) / 2 + 1, z)
-    return float(p / 2 - z * p / 2 * ratio)
+    above, below = hyperu(p / 2 + 1, (p - q) / 2 + 2, z), hyperu(p / 2, (p - q) / 2 + 1, z)
+    if not (np.isfinite(above) and np.isfinite(below) and below > 0):
+        raise OverflowError(f"U(p/2, (p − q)/2 + 1, z) at p={p}, q={q}, z={z:.3g} is beyond float64")
+    return float(p / 2 - z * p / 2 * above / below)

@@ -17,6 +17,9 @@ from llc.rows import Data, Loss, Number, Params, Scalar
 MEMORY = 20  # pairs of steps and gradients that L-BFGS remembers
 LEFT = 1e-3  # nats that may be left to gain
 DEFICIT_STEPS = 500  # of the descent that measures a deficit
+# Standard deviations that γ allows, by which it starts anew beside where it ended; and how much smaller a slope ends it
+# then, so that it does not end before it has left a saddle whose curvature is some γ.
+BESIDE, FINER = 1e-3, 30
 
 
 class Polished(NamedTuple):
@@ -39,9 +42,16 @@ def tolerance(nats: float, pull: float) -> float:
 
 @partial(jax.jit, static_argnames="loss_fn")
 def polish(
-    start: Params, data: Data, pull: Number, grad_tol: Number, max_steps: Int[Array, ""] | int, *, loss_fn: Loss
+    start: Params,
+    centre: Params,
+    data: Data,
+    pull: Number,
+    grad_tol: Number,
+    max_steps: Int[Array, ""] | int,
+    *,
+    loss_fn: Loss,
 ) -> Polished:
-    """Minimise L(w) + (pull/2)‖w − start‖² from ``start``, by L-BFGS on all the rows.
+    """Minimise L(w) + (pull/2)‖w − centre‖² from ``start``, by L-BFGS on all the rows.
 
     The loss of a network mostly has no minimum nearby: its valleys go on falling, ever more slowly,
     to where the weights are ten times as large and another network. The pull keeps w in place in all
@@ -55,7 +65,7 @@ def polish(
     lbfgs = optax.lbfgs(memory_size=MEMORY)
 
     def objective(w: Params) -> Scalar:
-        return loss_fn(w, data) + 0.5 * pull * jnp.sum((w - start) ** 2)
+        return loss_fn(w, data) + 0.5 * pull * jnp.sum((w - centre) ** 2)
 
     def unfinished(carry: tuple[Polished, optax.OptState, Scalar, Params]) -> Array:
         at = carry[0]
@@ -82,13 +92,14 @@ def polish(
 def deficit(posterior: Posterior, grad_norm: float) -> float:
     r"""Return nβ (L_n(w*) − L_n(w)), w the minimum of U within reach: by so much λ̂ is too low.
 
-    It is found by descent, so that it is right whatever the signs of the curvatures at w*, and at
+    It is found by descent, from w* and then from beside where that ended, for a saddle has no slope; and it is at
     least what is returned if ``DEFICIT_STEPS`` end first. On a quadratic of curvatures h, centred
     off its minimum by δ, it is
 
     .. math:: \frac{nβ}{2} \sum_i h_i δ_i^2 \left[1 - \left(\frac{γ}{nβ h_i + γ}\right)^2\right],
 
-    exactly what λ̂ lacks there. Where a bound says that it is below ``LEFT``, the bound is returned.
+    exactly what λ̂ lacks there. Where a bound says that it is below ``LEFT``, and no descent finds more, the bound is
+    returned.
 
     Parameters
     ----------
@@ -97,13 +108,25 @@ def deficit(posterior: Posterior, grad_norm: float) -> float:
     """
     nbeta, gamma = float(posterior.nbeta), float(posterior.gamma)
     bound = (nbeta * grad_norm) ** 2 / gamma if gamma > 0 else math.inf  # of the quadratic, at its worst h, which is 0
-    if bound <= LEFT:
-        return bound
-    pull = gamma / nbeta
-    # The posterior as data: where it holds some parameters, the loss is of the others.
-    found = polish(posterior.w_star, posterior, pull, tolerance(nbeta, pull), DEFICIT_STEPS, loss_fn=_loss)
+    pull, w_star = gamma / nbeta, posterior.w_star
     loss = jax.jit(Posterior.loss)
-    return nbeta * float(loss(posterior, posterior.w_star) - loss(posterior, found.w))
+
+    def descend(start: Params, finer: int = 1) -> tuple[Polished, float]:
+        # The posterior as data: where it holds some parameters, the loss is of the others.
+        end = polish(start, w_star, posterior, pull, tolerance(nbeta, pull) / finer, DEFICIT_STEPS, loss_fn=_loss)
+        return end, nbeta * float(loss(posterior, w_star) - loss(posterior, end.w))
+
+    lowest, gained = w_star, 0.0
+    if bound > LEFT:
+        found, gained = descend(w_star)
+        lowest = found.w
+        if found.steps == DEFICIT_STEPS:  # it had a slope to the end
+            return gained
+    beside = jax.random.normal(jax.random.key(0), w_star.shape, w_star.dtype) * BESIDE / math.sqrt(max(gamma, 1.0))
+    farther = descend(lowest + beside, FINER)[1]
+    if farther > gained + LEFT:
+        return farther
+    return bound if bound <= LEFT else gained
 
 
 def _loss(w: Params, posterior: Posterior) -> Scalar:

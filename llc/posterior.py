@@ -19,12 +19,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
 from llc.config import PosteriorConfig
-from llc.equal import compiled
+from llc.equal import Fixed, compiled
 from llc.rows import Data, Loss, Params, Scalar, mean_loss, n_rows, parts, take
 
-FEW = 4  # rows that it is tried on whether a loss is a mean
-DOUBLED = (1.98, 2.02)  # a sum over rows when each is there twice, over what it was
-UNEVEN = 1e-3  # share of the larger by which the mean of two halves, and rounding, may be off
+# Whether a loss is a mean is tried on so many groups of so few rows: of 2 % of the rows some are in a tenth of them.
+GROUPS, FEW = 64, 4
+UNEVEN = 1e-3  # share by which two values that must be equal, but for rounding, may differ
 
 
 class Batch(NamedTuple):
@@ -66,25 +66,48 @@ def negative_log_likelihood(
 
 
 def require_mean(what: str, loss_fn: Loss, w: Params, data: Data) -> None:
-    """Raise ValueError unless a loss is the mean over rows, tried on a few of ``data``.
+    """Raise ValueError unless a loss is the mean over rows, tried on some of ``data``.
 
-    Of a sum it is twice as much of each row twice. Of a mean that rows weigh each other in, as one over what a mask
-    keeps, it is not the mean of the two halves: nor are then minibatches, or blocks of rows, what they stand for.
+    Of many rows it must be the mean of what it is of few at a time: else neither minibatches nor blocks of rows are
+    what they stand for. A sum is not, nor a mean in which rows weigh each other, as one over what a mask keeps. And a
+    loss that reads something else than its arguments must not have changed since it was compiled.
     """
-    few = take(data, jnp.asarray(np.linspace(0, n_rows(data) - 1, FEW).astype(int)))
-    once, twice = (float(compiled(loss_fn, w, take(few, jnp.arange(m) % FEW))) for m in (FEW, 2 * FEW))
-    if once and DOUBLED[0] < twice / once < DOUBLED[1]:
+    n = n_rows(data)
+    size = min(FEW, n // 2)
+    groups = min(GROUPS, n // size)
+    index = jnp.asarray(np.linspace(0, n - 1, groups * size).astype(int))
+    some = take(data, index)
+    once, mean, first = (float(value) for value in compiled(Fixed(_in_groups, loss_fn, groups), w, some))
+    if not math.isfinite(once):  # for whoever looks at the loss itself
+        return
+
+    def close(a: float, b: float) -> bool:
+        return abs(a - b) <= UNEVEN * max(abs(a), abs(b)) or not (math.isfinite(a) or math.isfinite(b))
+
+    now = float(loss_fn(w, take(data, index[:size])))
+    if not close(now, first):
         raise ValueError(
-            f"{what}: must be the mean over rows and is their sum: of {FEW} rows it is {once:.6g}, "
-            f"of the same, each twice, {twice:.6g}; divide by the number of rows"
+            f"{what}: it reads what is neither in w nor in the batch and has changed since it was compiled: it is "
+            f"{now:.6g} where it was {first:.6g}; put it in the data, where a scalar is of all rows, or make the "
+            "function anew"
         )
-    first, second = (float(compiled(loss_fn, w, take(few, jnp.asarray(half)))) for half in np.split(np.arange(FEW), 2))
-    even = abs(once - (first + second) / 2) <= UNEVEN * max(abs(first), abs(second))
-    if math.isfinite(once) and not even:  # a half that has no rows may be NaN
+    if once and close(once, groups * mean):
         raise ValueError(
-            f"{what}: must be the mean over rows, each by itself: of {FEW} rows it is {once:.6g}, "
-            f"of their halves {first:.6g} and {second:.6g}; weigh each row by a number of its own"
+            f"{what}: must be the mean over rows and is their sum: of {groups * size} rows it is {once:.6g}, "
+            f"of {size} of them {mean:.6g} on average; divide by the number of rows"
         )
+    if not close(once, mean):
+        raise ValueError(
+            f"{what}: must be the mean over rows, each by itself: of {groups * size} rows it is {once:.6g}, "
+            f"of {size} of them {mean:.6g} on average; weigh each row by a number of its own"
+        )
+
+
+def _in_groups(loss_fn: Loss, groups: int, w: Params, data: Data) -> tuple[Scalar, Scalar, Scalar]:
+    """Return a loss of all rows, the mean of what it is of groups of them, and that of the first."""
+    index = jnp.arange(n_rows(data)).reshape(groups, -1)
+    each = jax.lax.map(lambda rows: loss_fn(w, take(data, rows)), index)
+    return loss_fn(w, data), jnp.mean(each), each[0]
 
 
 def sufficient_rows(

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 Params = Float[Array, " dim"]
@@ -26,6 +27,12 @@ PART = 100_000
 def n_rows(data: Data) -> int:
     """Return n, the length of the leading axis."""
     return next(len(leaf) for leaf in jax.tree.leaves(data) if jnp.ndim(leaf))
+
+
+def holds(dtype: np.dtype, integers: Int[np.ndarray, "..."]) -> bool:
+    """Return whether a type has room for integers, which else are wrapped."""
+    limits = np.iinfo(dtype)
+    return not integers.size or bool(limits.min <= integers.min() and integers.max() <= limits.max)
 
 
 def take(data: Data, index: Int[Array, " batch"]) -> Data:

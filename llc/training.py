@@ -70,7 +70,7 @@ def train(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Trained:
     # n L_n(w) + ½‖w − w_t‖²: a pull of the strength that γ = 1 has at β = 1.
     n = float(len(data.x))
     grad_tol = tolerance(n, 1 / n)
-    end = polish(at.w, rows, 1 / n, grad_tol, config.polish_steps, loss_fn=Fixed(mean_loss, loss_fn))
+    end = polish(at.w, at.w, rows, 1 / n, grad_tol, config.polish_steps, loss_fn=Fixed(mean_loss, loss_fn))
     stopped = "polished" if end.grad_norm <= grad_tol else "step_limit" if end.falling else "rounding"
     return Trained(np.asarray(end.w), steps, int(end.steps), stopped, checkpoints)
 

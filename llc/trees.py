@@ -11,6 +11,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
+from llc.rows import holds
+
 Tree = Any  # a pytree of arrays
 
 
@@ -49,25 +51,31 @@ def named_leaves(tree: Tree) -> list[tuple[str, Any]]:
             jax.tree_util.tree_leaves_with_path(tree)]  # fmt: skip
 
 
-def rows(data: Tree, precision: str, what: str) -> Tree:
+def rows(data: Tree, precision: str, what: str, least: int = 2) -> Tree:
     """Return data as arrays, floats in the given precision, once it is sure that all have the same rows.
 
     Raises
     ------
     TypeError, ValueError
-        If a leaf is not an array of numbers, or the leading axes differ; the message begins with ``what``.
+        If a leaf is not an array of numbers, or has integers that wrap, or the leading axes differ; the message begins
+        with ``what``.
     """
     lengths = {}
     for name, leaf in named_leaves(data):
         array = np.asarray(leaf)
         if array.dtype.kind not in "fiub" and not jnp.issubdtype(array.dtype, np.floating):
             raise TypeError(f"{what}: {name or 'it'} is of {array.dtype}: data are arrays of numbers")
+        if array.dtype.kind in "iu" and not holds(jax.dtypes.canonicalize_dtype(array.dtype), array):
+            raise ValueError(
+                f"{what}: {name or 'it'} has integers beyond 32 bits, which JAX wraps: "
+                "precision=float64 keeps them, or make them smaller"
+            )
         if array.ndim:
             lengths[name] = len(array)
     if len(set(lengths.values())) != 1:
         raise ValueError(f"{what}: its arrays must have one leading axis of n rows, got lengths {lengths}")
-    if min(lengths.values()) < 2:
-        raise ValueError(f"{what}: it has {min(lengths.values())} rows, two are needed at least")
+    if min(lengths.values()) < least:
+        raise ValueError(f"{what}: it has {min(lengths.values())} rows, {least} are needed at least")
 
     def cast(leaf: Any) -> Array:
         array = np.asarray(leaf)

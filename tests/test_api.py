@@ -124,6 +124,25 @@ def test_double_precision_is_double_and_the_trace_goes_to_arviz() -> None:
     assert data.sample_stats["diverging"].shape == (2, 20)
 
 
+def test_other_data_may_be_a_single_row() -> None:
+    one = {"inputs": X[:1], "labels": DATA["labels"][:1]}
+    found = llc.estimate(regression_loss, W_STAR, DATA, evaluate={"one": one}, **FEW)
+    assert found.estimate.elsewhere["loss_star_one"] == pytest.approx(float(regression_loss(W_STAR, one)))
+
+
+def test_a_loss_of_something_that_has_changed_since_is_refused() -> None:
+    scale = {"sigma": 1.0}
+
+    def loss(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
+        return regression_loss(w, batch) / scale["sigma"]
+
+    before = llc.estimate(loss, W_STAR, DATA, **FEW).estimate
+    assert llc.estimate(loss, W_STAR, DATA, **FEW).estimate.llc_mean == before.llc_mean
+    scale["sigma"] = 10.0
+    with pytest.raises(ValueError, match="loss_fn: it reads what is neither in w nor in the batch"):
+        llc.estimate(loss, W_STAR, DATA, **FEW)
+
+
 def summed(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
     return len(batch["inputs"]) * regression_loss(w, batch)
 
@@ -162,8 +181,23 @@ def masked(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
         ({"precision": "float16"}, ConfigError, "precision='float16'"),
         ({"loss_fn": summed}, ValueError, "must be the mean over rows and is their sum"),
         ({"loss_fn": summed, "data": EXACT}, ValueError, "must be the mean over rows and is their sum"),
-        ({"loss_fn": masked, "data": {**DATA, "mask": np.arange(1.0, N + 1)}}, ValueError, "each by itself: of 4 rows"),
-        ({"loss_fn": masked, "data": {**DATA, "mask": np.arange(N) < N / 2}}, ValueError, "of their halves .* and nan"),
+        (
+            {"loss_fn": masked, "data": {**DATA, "mask": np.arange(1.0, N + 1)}},
+            ValueError,
+            "each by itself: of 256 rows",
+        ),
+        (
+            {"loss_fn": masked, "data": {**DATA, "mask": np.arange(N) < N / 2}},
+            ValueError,
+            "of 4 of them nan on average",
+        ),
+        (
+            {"loss_fn": masked, "data": {**DATA, "mask": np.where(np.arange(N) % 50, 1.0, 50.0)}},
+            ValueError,
+            "by itself",
+        ),
+        ({"data": {**DATA, "id": 2**40 + np.arange(N)}}, ValueError, "data: id has integers beyond 32 bits"),
+        ({"evaluate": {"distance": DATA}}, ConfigError, "evaluate='distance': must be names .* not distance"),
         ({"loss_fn": Holding()}, TypeError, "loss_fn: must be hashable, as a function is"),
         ({"loss_fn": per_row}, TypeError, r"must return one real number.*shape=\(400,\)"),
         ({"w_star": {"kernel": np.arange(3), "bias": 0.0}}, TypeError, "w_star: kernel is of int64"),
@@ -173,7 +207,7 @@ def masked(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
             r"loss_fn\(w_star, data\)=nan",
         ),
         ({"data": {**DATA, "labels": np.zeros(7)}}, ValueError, "'inputs': 400, 'labels': 7"),
-        ({"data": {k: v[:1] for k, v in DATA.items()}}, ValueError, "1 rows, two are needed"),
+        ({"data": {k: v[:1] for k, v in DATA.items()}}, ValueError, "it has 1 rows, 2 are needed"),
         ({"data": {**DATA, "labels": np.full(N, "a")}}, TypeError, "data: labels is of <U1"),
         ({"data": {"inputs": 1.0}}, ValueError, "one leading axis of n rows, got lengths {}"),
     ],

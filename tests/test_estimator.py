@@ -284,6 +284,17 @@ def test_rounding_is_not_taken_for_a_loss_below_that_at_w_star() -> None:
     assert verdict_on(trace_of(np.where(llc < 5, -1e-3, llc))).below > 0.3
 
 
+def test_draws_that_differ_by_the_rounding_of_a_large_constant_have_not_converged() -> None:
+    rng, nbeta = np.random.default_rng(0), N * BETA
+    for constant, status in (1e3, "ok"), (1e5, "not_converged"):
+        trace = Trace(loss=(constant + rng.gamma(1.5, size=(4, 2000)) / nbeta).astype(np.float32), n_grad_evals=1.0)
+        found = estimate(
+            trace, loss_star=constant, grad_norm=0.0, llc_deficit=0.0, n=N, beta=BETA, gamma=2.0, n_params=3
+        )
+        assert found.status == status
+        assert ("precision=float64, or take the constant out of the loss" in found.reason) == (status != "ok")
+
+
 def test_a_budget_that_ends_in_warmup_is_a_reason() -> None:
     found = verdict_on(replace(trace_of(independent()[:, :1]), ended="warmup"))
     assert (found.status, found.llc_mcse) == ("not_converged", None)

@@ -144,3 +144,8 @@ def test_what_has_no_such_value_is_refused(k: list[int], gamma: float, message: 
 def test_norms_the_wrong_way_round_are_refused() -> None:
     with pytest.raises(ValueError, match="p must be q or more"):
         finite.norm_product(1, 2, 100.0, 1.0)
+
+
+def test_a_product_of_norms_beyond_float64_is_an_error_and_no_number() -> None:
+    with pytest.raises(OverflowError, match="p=100, q=50"):
+        finite.norm_product(100, 50, 1e4, 30.0)

@@ -1,5 +1,6 @@
 """What is left to gain at w*, against closed forms and another minimiser."""
 
+import dataclasses
 from functools import cache
 
 import jax
@@ -51,10 +52,24 @@ def test_a_step_to_where_it_is_higher_is_not_taken() -> None:
         return jnp.sum(w) + jax.lax.stop_gradient(jnp.where(jnp.sum(w) < 6 - 1e-5, 10.0, 0.0))
 
     start = jnp.ones(6, jnp.float32)
-    end = polish(start, around(np.ones(6), 1.0).full, 1e-3, 1e-3, 100, loss_fn=ledge)
+    end = polish(start, start, around(np.ones(6), 1.0).full, 1e-3, 1e-3, 100, loss_fn=ledge)
     assert not end.falling
     assert end.steps < 100
     assert ledge(end.w, None) < 6
+
+
+def test_a_saddle_has_no_slope_and_is_found_out() -> None:
+    # ½‖AB − T‖² at rank 5 of 6: L lies ½ 0.3² above the minimum.
+    def product(w: jax.Array, data: object) -> jax.Array:
+        return 0.5 * jnp.sum((w[:36].reshape(6, 6) @ w[36:].reshape(6, 6) - jnp.diag(scales)) ** 2)
+
+    scales = jnp.array([2.0, 2.0, 2.0, 2.0, 2.0, 0.3])
+    minimum = jnp.sqrt(scales)
+    for diagonal, height in (minimum, 0.0), (minimum.at[5].set(0.0), 0.3**2 / 2):
+        w_star = jnp.tile(jnp.diag(diagonal).ravel(), 2)
+        posterior = dataclasses.replace(around(np.asarray(w_star), 1.0), loss_fn=product)
+        # γ keeps the weights 1 % from the minimum's.
+        assert deficit(posterior, 0.0) == pytest.approx(NBETA * height, rel=0.05, abs=LEFT)
 
 
 @cache

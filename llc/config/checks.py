@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
+
+NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
+TAKEN = "distance"  # rhat_distance is a column of its own
 
 
 class ConfigError(ValueError):
@@ -30,6 +34,12 @@ def require_choice(key: str, value: str, choices: Iterable[str]) -> None:
     choices = list(choices)
     if value not in choices:
         require(False, key, value, f"one of {', '.join(choices)}{nearest(value, choices)}")
+
+
+def require_name(key: str, name: object) -> None:
+    """Raise ConfigError unless columns can be named after other data."""
+    must = f"names of letters, digits and _, for columns, and not {TAKEN}"
+    require(bool(NAME.fullmatch(str(name))) and name != TAKEN, key, name, must)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
