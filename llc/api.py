@@ -24,8 +24,9 @@ from llc.rows import Data, Loss, Params, Scalar, loss_and_gradient, n_rows
 from llc.sampling import Sampled, sample
 from llc.trees import Tree
 
-# From w*, times a normal number for each parameter, where a loss is tried for a mean: at an exact fit it is 0.
-AWAY = 0.1
+# From w*, times a normal number for each parameter, where a loss is tried for a mean: at an exact fit it is 0, and
+# not everywhere is it finite.
+AWAY = (0.1, 0.01, 0.001, 0.0)
 
 
 def _flattened(
@@ -163,8 +164,8 @@ def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[fl
         of = compiled.eval_shape(loss_fn, w64, rows)
         if not (isinstance(of, jax.ShapeDtypeStruct) and of.shape == () and jnp.issubdtype(of.dtype, jnp.floating)):
             raise TypeError(f"loss_fn: it must return one real number, the mean over rows, got {of}")
-        away = AWAY * jax.random.normal(jax.random.key(0), w64.shape, w64.dtype)
+        beside = jax.random.normal(jax.random.key(0), w64.shape, w64.dtype)
         if n_rows(rows) > 1:
-            require_mean("loss_fn", loss_fn, w64 + away, rows)
+            any(require_mean("loss_fn", loss_fn, w64 + away * beside, rows) for away in AWAY)
         loss, gradient = compiled(Fixed(loss_and_gradient, loss_fn), w64, rows)
         return float(loss), float(jnp.linalg.norm(gradient))

@@ -101,8 +101,8 @@ def explain(error: Exception) -> str:
     if key is None:
         return text
     message = " ".join(text[: key.start()].split())
-    hint = nearest(key[1], known_keys()) if "not in" in message else ""
-    hint = f"; +{key[1]} adds it" if hint and key[1].startswith(FREE) else hint
+    hint = f"; +{key[1]} adds it" if key[1].startswith(FREE) else nearest(key[1], known_keys())
+    hint = hint if "not in" in message else ""
     return f"{key[1]}: {message}{hint}"
 
 
@@ -146,7 +146,9 @@ def check_keys(overrides: Iterable[str]) -> None:
 def not_syntax(error: OverrideParseException) -> str:
     """Return what to say of an override that Hydra's grammar does not take."""
     key = error.override.partition("=")[0]
-    quotes = f"a text of other signs than letters, digits and /-_.:%+@?| takes quotes of its own: {key}='text'"
+    quotes = (
+        f"a text of more than ASCII letters, digits and /-_.:%+@?| takes quotes of its own, in a shell \"{key}='…'\""
+    )
     return f"override {error.override!r} is not Hydra's syntax: {str(error).splitlines()[0]}; {quotes}"
 
 
@@ -166,7 +168,7 @@ def command_line(argv: list[str]) -> list[str]:
     ``--config-dir RUN/.hydra`` asks to run a saved configuration again, but Hydra finds the
     application's own ``config`` first and would silently run the defaults: such a folder
     becomes the primary one. Only the ``hydra:`` settings of ``conf/config.yaml`` are then
-    lost, so the one that matters is given again.
+    lost, so they are given again.
     """
     check_keys(filter(_is_override, argv))
     config_dir, rest = _take_option(argv, "--config-dir", "-cd")
@@ -181,7 +183,7 @@ def command_line(argv: list[str]) -> list[str]:
         if section in SECTIONS and not value.startswith("{"):
             raise ConfigError(f"{argument}: {NO_PRESETS}")
     overrides = [argument for argument in rest if _is_override(argument)]
-    given = ["hydra.job.chdir=true"]
+    given = ["hydra/output=apart", "hydra.job.chdir=true"]
     if any(not argument.startswith("hydra.") for argument in overrides):
         given += ["expect_id=null", "target=null"]  # which a workflow gave the job as it was
     # Beside the first of the others, since overrides before an option and after it are not taken for one list.

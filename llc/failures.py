@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 OWN_ERROR = "train.py: "  # how it begins when it refuses a configuration
-# A class by a name that says so, or of a module: llc.records.BadTarget: …
-EXCEPTION = re.compile(r"^([A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Failure)\b|[A-Za-z_][\w.]*\.[A-Z]\w*(:|$))")
+# A class by a name that says so, or a module's of two words: llc.records.BadTarget: …
+EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*((Error|Exception|Interrupt|Exit|Failure)\b|\.[A-Z][a-z]+[A-Z]\w*:)")
 
 
 def log_of(results: Path, run_id: str, target_id: str) -> Path:

@@ -63,7 +63,7 @@ def main() -> None:
         write(args.folder, args.captions)
     except BadRun as error:
         sys.exit(str(error))
-    except (FileNotFoundError, EmptyDataError, ParserError) as error:
+    except (EmptyDataError, ParserError) as error:
         sys.exit(f"{args.folder}: a table is damaged ({error}); delete summary.csv there and run the sweep again")
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import sys
@@ -138,8 +139,9 @@ def archive(root: Path, name: str, file: Path) -> list[Path]:
     targets = {root / "results" / "targets" / job.target_id for job in jobs}
     folders += sorted(target for target in targets if target.exists())
     # Of installed packages it is the version that counts.
-    files = {Path(file) for job in jobs for file in job.files if not own.installed(Path(file))}
-    inside = {path for path in files if path.is_relative_to(root)}
+    named = {file for job in jobs for file in job.files if not own.installed(Path(file))}
+    files = {Path(os.path.normpath(file)) for file in named}
+    inside = {path for path in files if path.is_relative_to(root) and path.resolve().is_relative_to(root.resolve())}
     with whole(file) as temporary, tarfile.open(temporary, "w:gz") as tar:
         project = [root / part for part in PROJECT if (root / part).exists()]
         for path in [*project, *folders, *sorted(inside)]:

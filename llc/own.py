@@ -73,6 +73,7 @@ def find(paths: tuple[tuple[str, str], ...], folder: Path) -> Found:
         If there is no such module, or no such name in it.
     """
     files: dict[str, Path] = {}
+    folders = {folder, ROOT}
     for key, path in paths:
         name, attributes, module = _module_of(key, path, folder)
         _check_name(key, path, module.file, attributes[0])
@@ -82,6 +83,7 @@ def find(paths: tuple[tuple[str, str], ...], folder: Path) -> Found:
             above = [name.rsplit(".", up)[0] for up in range(1, name.count(".") + 1)]  # they are imported too
             for each in (name, *above):
                 found = _find(each, folder)
+                folders |= set(found.folders) if found is not None and found.file is None else set()
                 if found is None or found.file is None or each in files or each.split(".")[0] == "llc":
                     continue
                 if found == module or not installed(found.file):
@@ -89,7 +91,7 @@ def find(paths: tuple[tuple[str, str], ...], folder: Path) -> Found:
                     waiting += code.imports(found.file, each) if found.file.suffix == ".py" else ()
     digests = {name: _digest(file) for name, file in files.items()}
     text = "".join(f"{name}={digests[name]};" for name in sorted(digests))
-    folders = {folder, ROOT, *(file.parent for file in files.values())}
+    folders |= {file.parent for file in files.values()}
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     return Found(sha256, tuple(sorted(map(str, files.values()))), tuple(sorted(map(str, folders))))
 
@@ -97,9 +99,11 @@ def find(paths: tuple[tuple[str, str], ...], folder: Path) -> Found:
 def modules(folder: Path) -> list[str]:
     """Return the names of what can be imported from a folder."""
     suffixes = (".py", *importlib.machinery.EXTENSION_SUFFIXES)
-    entries = [entry for entry in folder.iterdir() if entry.name.partition(".")[0].isidentifier()]
-    names = [entry.name for entry in entries if entry.name.endswith(suffixes) or entry.is_dir()]
-    return sorted([*names, *(f"{name}/" for name in names if (folder / name / "__init__.py").is_file())])
+    names = [entry.name for entry in folder.iterdir() if entry.name.partition(".")[0].isidentifier()]
+    files = [name for name in names if name.endswith(suffixes)]
+    packages = [f"{name}/" for name in names if (folder / name / "__init__.py").is_file()]
+    bare = [name for name in names if next((folder / name).glob("*.py"), None)]
+    return sorted([*files, *packages, *bare])
 
 
 @lru_cache

@@ -17,8 +17,8 @@ from llc.rows import Data, Loss, Number, Params, Scalar
 MEMORY = 20  # pairs of steps and gradients that L-BFGS remembers
 LEFT = 1e-3  # nats that may be left to gain
 DEFICIT_STEPS = 500  # of the descent that measures a deficit
-# Standard deviations that γ allows, by which it starts anew beside where it ended; and how much smaller a slope ends it
-# then, so that it does not end before it has left a saddle whose curvature is some γ.
+# Standard deviations that γ allows, or of w where γ is below 1, by which it starts anew beside where it ended; and how
+# much smaller a slope ends it then, so that it does not end before it has left a saddle whose curvature is some γ.
 BESIDE, FINER = 1e-3, 30
 
 
@@ -120,7 +120,7 @@ def deficit(posterior: Posterior, grad_norm: float) -> float:
     if bound > LEFT:
         found, gained = descend(w_star)
         lowest = found.w
-        if found.steps == DEFICIT_STEPS:  # it had a slope to the end
+        if found.steps == DEFICIT_STEPS and gained > LEFT:  # it had a slope to the end
             return gained
     beside = jax.random.normal(jax.random.key(0), w_star.shape, w_star.dtype) * BESIDE / math.sqrt(max(gamma, 1.0))
     farther = descend(lowest + beside, FINER)[1]

@@ -65,8 +65,8 @@ def negative_log_likelihood(
     return jnp.mean(jnp.sum((data.y - outputs) ** 2, axis=1)) / (2 * data.sigma**2)
 
 
-def require_mean(what: str, loss_fn: Loss, w: Params, data: Data) -> None:
-    """Raise ValueError unless a loss is the mean over rows, tried on some of ``data``.
+def require_mean(what: str, loss_fn: Loss, w: Params, data: Data) -> bool:
+    """Raise ValueError unless a loss is the mean over rows, tried on some of ``data``, and return whether it is finite.
 
     Of many rows it must be the mean of what it is of few at a time: else neither minibatches nor blocks of rows are
     what they stand for. A sum is not, nor a mean in which rows weigh each other, as one over what a mask keeps. And a
@@ -78,13 +78,16 @@ def require_mean(what: str, loss_fn: Loss, w: Params, data: Data) -> None:
     index = jnp.asarray(np.linspace(0, n - 1, groups * size).astype(int))
     some = take(data, index)
     once, mean, first = (float(value) for value in compiled(Fixed(_in_groups, loss_fn, groups), w, some))
-    if not math.isfinite(once):  # for whoever looks at the loss itself
-        return
+    if not math.isfinite(once):
+        return False
 
     def close(a: float, b: float) -> bool:
         return abs(a - b) <= UNEVEN * max(abs(a), abs(b)) or not (math.isfinite(a) or math.isfinite(b))
 
-    now = float(loss_fn(w, take(data, index[:size])))
+    rows = take(data, index[:size])
+    now = float(loss_fn(w, rows))
+    if not close(now, first):  # as in bfloat16, which is rounded otherwise where nothing is compiled: so it is, anew
+        now = float(jax.jit(lambda w, rows: loss_fn(w, rows))(w, rows))
     if not close(now, first):
         raise ValueError(
             f"{what}: it reads what is neither in w nor in the batch and has changed since it was compiled: it is "
@@ -101,6 +104,7 @@ def require_mean(what: str, loss_fn: Loss, w: Params, data: Data) -> None:
             f"{what}: must be the mean over rows, each by itself: of {groups * size} rows it is {once:.6g}, "
             f"of {size} of them {mean:.6g} on average; weigh each row by a number of its own"
         )
+    return True
 
 
 def _in_groups(loss_fn: Loss, groups: int, w: Params, data: Data) -> tuple[Scalar, Scalar, Scalar]:

@@ -67,9 +67,9 @@ def finished(folder: Path) -> tuple[pd.DataFrame, list[Run]]:
         raise NotADirectoryError(f"{folder}: no such folder; give multirun/DATE/TIME or results/sweeps/NAME")
     if (folder / "jobs.csv").exists():
         return _finished(read_jobs(folder / "jobs.csv"), folder.parent.parent)
-    if folder.parent.name == "sweeps":
-        raise FileNotFoundError(f"{folder / 'jobs.csv'}: no such file; run the sweep again, which lists its jobs anew")
     found = sorted((p for p in folder.iterdir() if p.name.isdigit() and (p / METRICS).exists()), key=_number)
+    if not found and folder.parent.name == "sweeps":
+        raise FileNotFoundError(f"{folder / 'jobs.csv'}: no such file; run the sweep again, which lists its jobs anew")
     runs = [records.read(run) for run in found]
     return pd.DataFrame([_multirun_job(run.folder, run.about) for run in runs]), runs
 

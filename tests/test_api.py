@@ -143,6 +143,24 @@ def test_a_loss_of_something_that_has_changed_since_is_refused() -> None:
         llc.estimate(loss, W_STAR, DATA, **FEW)
 
 
+def test_a_loss_in_bfloat16_is_the_same_loss_compiled_or_not() -> None:
+    def loss(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
+        half = jax.tree.map(lambda a: a.astype(jnp.bfloat16), (w, batch["inputs"]))
+        outputs = jnp.tanh(half[1] @ half[0]["kernel"] + half[0]["bias"])
+        return jnp.mean((outputs.astype(batch["labels"].dtype) - batch["labels"]) ** 2)
+
+    assert llc.estimate(loss, W_STAR, DATA, **FEW).estimate.n_draws == 20
+
+
+def test_a_sum_is_noticed_where_the_loss_is_not_defined_everywhere() -> None:
+    def loss(w: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
+        return jnp.sum(batch["x"] ** 2 / (2 * w[batch["kind"]] ** 2) + jnp.log(w[batch["kind"]]))
+
+    sigma, kind = np.full(5, 0.05), np.arange(N) % 5
+    with pytest.raises(ValueError, match="is their sum"):
+        llc.estimate(loss, sigma, {"x": 0.05 * X[:, 0], "kind": kind})
+
+
 def summed(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
     return len(batch["inputs"]) * regression_loss(w, batch)
 

@@ -127,11 +127,11 @@ def test_a_relative_saved_configuration_becomes_an_absolute_path(
 def test_overrides_of_a_saved_configuration_are_one_list_for_a_job_of_its_own(
     options: list[str], hydra_folder: Path
 ) -> None:
-    given = ["hydra.job.chdir=true", "expect_id=null", "target=null"]
+    given = ["hydra/output=apart", "hydra.job.chdir=true", "expect_id=null", "target=null"]
     for rest in ([*options, "seed=3", "posterior.gamma=1,2"], ["seed=3", "posterior.gamma=1,2", *options]):
         argv = command_line(["--config-dir", str(hydra_folder), *rest])[4:]
         assert [argument for argument in argv if argument not in given] == rest
-        assert argv[(at := argv.index(given[0])) : at + 4] == [*given, "seed=3"]
+        assert argv[(at := argv.index(given[0])) : at + 5] == [*given, "seed=3"]
     assert "expect_id=null" not in command_line(["--config-dir", str(hydra_folder), *options, "hydra.run.dir=x"])
 
 

@@ -66,7 +66,7 @@ def test_a_job_that_differs_in_numbers_traces_and_compiles_nothing(
         original = getattr(place, name)
 
         def apply(*args: Any, original: Any = original) -> Any:
-            traced.append(args)
+            traced.extend(leaf for leaf in jax.tree.leaves(args) if isinstance(leaf, jax.core.Tracer))
             return original(*args)
 
         monkeypatch.setattr(place, name, apply)

@@ -126,7 +126,7 @@ def test_data_are_in_the_archive_or_named(project: Project, tmp_path_factory: py
     outside = tmp_path_factory.mktemp("outside") / "far.npz"
     for number, path in enumerate((Path("near.npz"), outside)):
         np.savez(path, x=np.ones((4, 2)), y=np.full(4, float(number)))
-        project.sweep(f"data{number}", data="npz", data__path=str(path))
+        project.sweep(f"data{number}", data="npz", data__path=str(path), loss="optax.losses.squared_error")
         (job,) = sweep.load(f"data{number}", Path("conf"), Path.cwd())
         config = f"data:\n  path: {path.absolute()}\ntraining:\n  path: null\n"
         write_run(Path("results/runs", job.run_id), job.run_id, {"sgld": 1.0}, config)
@@ -138,6 +138,11 @@ def test_data_are_in_the_archive_or_named(project: Project, tmp_path_factory: py
     with tarfile.open(file) as tar:
         assert "data0/near.npz" in tar.getnames()
     assert housekeeping.archive(Path.cwd(), "data1", file) == [outside]
+    Path("near.npz").unlink()
+    Path("near.npz").symlink_to(outside)
+    (job,) = sweep.load("data0", Path("conf"), Path.cwd())
+    write_run(Path("results/runs", job.run_id), job.run_id, {"sgld": 1.0})
+    assert housekeeping.archive(Path.cwd(), "data0", file) == [Path.cwd() / "near.npz"]
     with pytest.raises(ConfigError, match="did you mean data0"):
         housekeeping.archive(Path.cwd(), "dat0", file)
 

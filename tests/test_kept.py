@@ -163,15 +163,18 @@ def test_a_sweep_that_another_is_built_on_is_one_of_its_files(study: Study) -> N
     assert study.composed == 0
 
 
-@pytest.mark.parametrize("new", ["later.py", "later/__init__.py"])
-def test_a_module_that_appears_where_another_is_imported_makes_other_jobs(study: Study, new: str) -> None:
+@pytest.mark.parametrize(
+    ("new", "name"), [("later.py", "later"), ("later/__init__.py", "later"), ("later/sub.py", "later.sub")]
+)
+def test_a_module_that_appears_where_another_is_imported_makes_other_jobs(study: Study, new: str, name: str) -> None:
     (study.cwd / "later").mkdir()
     (study.cwd / "instead.py").write_text("width = 3\n")
-    text = "try:\n    from later import width\nexcept ImportError:\n    from instead import width\ndef net(): ...\n"
+    text = f"try:\n    from {name} import width\nexcept ImportError:\n    from instead import width\ndef net(): ...\n"
     (study.cwd / "mine.py").write_text(text)
     study.write({"seed": "0,1"}, defaults=[{"override /model": "own"}, {"override /data": "digits"}],
                 model={"_target_": "mine.net"})  # fmt: skip
     before = study.load()
+    (study.cwd / "results").mkdir()
     study.load()
     assert study.composed == 0
     (study.cwd / new).write_text("width = 4\n")

@@ -58,7 +58,8 @@ def test_a_step_to_where_it_is_higher_is_not_taken() -> None:
     assert ledge(end.w, None) < 6
 
 
-def test_a_saddle_has_no_slope_and_is_found_out() -> None:
+@pytest.mark.parametrize("gamma", [0.0, 1.0])
+def test_a_saddle_has_no_slope_and_is_found_out(gamma: float) -> None:
     # ½‖AB − T‖² at rank 5 of 6: L lies ½ 0.3² above the minimum.
     def product(w: jax.Array, data: object) -> jax.Array:
         return 0.5 * jnp.sum((w[:36].reshape(6, 6) @ w[36:].reshape(6, 6) - jnp.diag(scales)) ** 2)
@@ -67,7 +68,7 @@ def test_a_saddle_has_no_slope_and_is_found_out() -> None:
     minimum = jnp.sqrt(scales)
     for diagonal, height in (minimum, 0.0), (minimum.at[5].set(0.0), 0.3**2 / 2):
         w_star = jnp.tile(jnp.diag(diagonal).ravel(), 2)
-        posterior = dataclasses.replace(around(np.asarray(w_star), 1.0), loss_fn=product)
+        posterior = dataclasses.replace(around(np.asarray(w_star), gamma), loss_fn=product)
         # γ keeps the weights 1 % from the minimum's.
         assert deficit(posterior, 0.0) == pytest.approx(NBETA * height, rel=0.05, abs=LEFT)
 

@@ -119,9 +119,10 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_multirun_that_kept_no_overrides_is_a_table_without_swept_keys(tmp_path: Path) -> None:
-    write_multirun_job(tmp_path, 0, ["seed=3"], nuts=1.0)
-    shutil.rmtree(tmp_path / "0/.hydra")
-    assert aggregate_results(tmp_path)["nuts_llc_mean"].tolist() == [1.0]
+    folder = tmp_path / "sweeps/mine"  # as hydra.sweep.dir may have it
+    write_multirun_job(folder, 0, ["seed=3"], nuts=1.0)
+    shutil.rmtree(folder / "0/.hydra")
+    assert aggregate_results(folder)["nuts_llc_mean"].tolist() == [1.0]
 
 
 def test_a_sweep_without_its_list_of_jobs_is_refused(tmp_path: Path) -> None:
@@ -279,6 +280,7 @@ def test_failures_are_the_jobs_without_a_result(results: Results) -> None:
             "FloatingPointError: L_n(w*) is nan",
         ),
         ("jaxlib._jax.XlaRuntimeError: RESOURCE_EXHAUSTED\n", "jaxlib._jax.XlaRuntimeError: RESOURCE_EXHAUSTED"),
+        ("llc.records.BadTarget: target='x': it is damaged\n", "llc.records.BadTarget: target='x': it is damaged"),
         ("Traceback (most recent call last):\nMemoryError\n", "MemoryError"),
         ("Traceback (most recent call last):\nKeyboardInterrupt\n", "KeyboardInterrupt"),
         ("ValueError: \xe9\n", "ValueError: \xe9"),
@@ -291,7 +293,12 @@ def test_the_reason_is_the_last_exception_of_the_log(results: Results, log: str,
 
 @pytest.mark.parametrize(
     ("log", "end"),
-    [("[INFO] - run\n[INFO] - w*: 51 parameters\n", "[INFO] - w*: 51 parameters"), ("", "(empty)"), ("\n", "(empty)")],
+    [
+        ("[INFO] - run\n[INFO] - w*: 51 parameters\n", "[INFO] - w*: 51 parameters"),
+        ("", "(empty)"),
+        ("\n", "(empty)"),
+        ("sample.NUTS: 3\n", "sample.NUTS: 3"),
+    ],
 )
 def test_a_killed_process_is_told_by_where_its_log_ends(results: Results, log: str, end: str) -> None:
     results.fail(1, log)
