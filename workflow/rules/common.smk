@@ -231,6 +231,7 @@ def lost_runs(name):
     gone = [
         i
         for i in states
-        if states[i].kind in ("missing", "failed", "running") and Path(part_of(name, i)).exists()
+        if states[i].kind in ("missing", "failed", "running")
+        and Path(part_of(name, i)).exists()
     ]
     return [f"results/runs/{run_id}/metrics_summary.csv" for run_id in gone]
