@@ -223,7 +223,7 @@ def test_spaces_and_a_byte_order_mark_do_not_matter(study: Study) -> None:
         ("model,seed\nsmal,1\n", "line 2: In 'config': Could not find 'model/smal'"),
         ('seed,model\n1,"small,base"\n', "line 2: model=small,base has several values"),
         ('seed\n"range(0,2)"\n', r"line 2: seed=range(0,2) has several values"),
-        ("data,data.path\nnpz,données.npz\n", "quotes of its own: data.path='text'"),
+        ("data,data.path\nnpz,données.npz\n", "takes quotes of its own"),
     ],
 )
 def test_a_wrong_line_is_named(study: Study, text: str, problem: str) -> None:
