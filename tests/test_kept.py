@@ -168,6 +168,7 @@ def test_a_sweep_that_another_is_built_on_is_one_of_its_files(study: Study) -> N
 )
 def test_a_module_that_appears_where_another_is_imported_makes_other_jobs(study: Study, new: str, name: str) -> None:
     (study.cwd / "later").mkdir()
+    (study.cwd / "later/other.py").touch()
     (study.cwd / "instead.py").write_text("width = 3\n")
     text = f"try:\n    from {name} import width\nexcept ImportError:\n    from instead import width\ndef net(): ...\n"
     (study.cwd / "mine.py").write_text(text)
