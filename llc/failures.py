@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from llc import locks
+
 OWN_ERROR = "train.py: "  # how it begins when it refuses a configuration
 # A class by a name that says so, or a module's of two words: llc.records.BadTarget: …
 EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*((Error|Exception|Interrupt|Exit|Failure)\b|\.[A-Z][a-z]+[A-Z]\w*:)")
@@ -18,7 +20,9 @@ def log_of(results: Path, run_id: str, target_id: str) -> Path:
 
 
 def reason(log: Path) -> str:
-    """Return the last exception in a log, or how the log ends without one."""
+    """Return the last exception in a log, or how the log ends without one; or that its job has not ended."""
+    if locks.held(log.parent):
+        return "at work now"
     if not log.exists():
         return "not started"
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]

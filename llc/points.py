@@ -27,8 +27,6 @@ PLAIN_NUMBER = re.compile(
     r"([a-z_]\w*(?:\.[a-z_]\w*)*)=(?:(-?(?:0|[1-9][0-9]*))|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?))",
     re.ASCII,
 )
-
-
 GLOBAL = re.compile("#.*@package _global_")
 
 

@@ -128,8 +128,7 @@ def test_data_are_in_the_archive_or_named(project: Project, tmp_path_factory: py
         np.savez(path, x=np.ones((4, 2)), y=np.full(4, float(number)))
         project.sweep(f"data{number}", data="npz", data__path=str(path), loss="optax.losses.squared_error")
         (job,) = sweep.load(f"data{number}", Path("conf"), Path.cwd())
-        config = f"data:\n  path: {path.absolute()}\ntraining:\n  path: null\n"
-        write_run(Path("results/runs", job.run_id), job.run_id, {"sgld": 1.0}, config)
+        write_run(Path("results/runs", job.run_id), job.run_id, {"sgld": 1.0})
         tables = Path(f"results/sweeps/data{number}")
         tables.mkdir()
         (tables / "summary.csv").touch()

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from llc import summary
+from llc import locks, summary
 from llc.records import BadRun
 from llc.summary import aggregate_results, read_jobs, write_failures, write_summary
 
@@ -309,6 +309,12 @@ def test_a_log_that_is_not_text_is_read(results: Results) -> None:
     results.fail(1, "")
     (results.runs[1] / "snakemake.log").write_bytes(b"\xff\xfe\nValueError: no\n")
     assert results.reason(1) == "ValueError: no"
+
+
+def test_a_job_that_has_not_ended_has_not_failed(results: Results) -> None:
+    results.fail(1, "[INFO] - run\n")
+    with locks.alone(results.runs[1]):
+        assert results.reason(1) == "at work now"
 
 
 def test_a_target_that_failed_is_the_reason_of_all_its_jobs(results: Results) -> None:
