@@ -138,7 +138,7 @@ def check_keys(overrides: Iterable[str]) -> None:
         key = override.key_or_group
         free = key.split(".")[0].split("/")[0] == "hydra" or key.startswith(FREE)
         if not (free or override.is_add() or override.is_force_add() or key in known):
-            raise ConfigError(f"{override.input_line}: there is no key {key!r}{nearest(key, known)}")
+            raise ConfigError(f"{key}: there is no such key{nearest(key, known)}")
         if key in SECTIONS and not override.is_delete() and not override.is_sweep_override():
             check_preset(override)
 
@@ -147,7 +147,8 @@ def not_syntax(error: OverrideParseException) -> str:
     """Return what to say of an override that Hydra's grammar does not take."""
     key = error.override.partition("=")[0]
     quotes = (
-        f"a text of more than ASCII letters, digits and /-_.:%+@?| takes quotes of its own, in a shell \"{key}='…'\""
+        "a text of more than ASCII letters, digits and /-_.:%+@?| takes quotes of its own, '…'; "
+        f"in a shell \"{key}='…'\""
     )
     return f"override {error.override!r} is not Hydra's syntax: {str(error).splitlines()[0]}; {quotes}"
 

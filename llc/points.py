@@ -18,6 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, OverrideParseException
+from omegaconf import OmegaConf
 
 from llc.compose import check_keys, not_syntax
 from llc.config import ConfigError
@@ -28,6 +29,7 @@ PLAIN_NUMBER = re.compile(
     re.ASCII,
 )
 GLOBAL = re.compile("#.*@package _global_")
+NO_DELETION = "a sweep deletes no key; null takes a value away where that is allowed"
 
 
 class Point(NamedTuple):
@@ -66,9 +68,10 @@ def _yaml_points(file: Path) -> Iterator[Point]:
         raise ConfigError(f"hydra.sweeper.params is {params!r}: it must name the swept keys and their values")
     lines = _lines(file)
     axes, keys = [], []
-    for name, value in params.items():
+    unresolved: Any = OmegaConf.to_container(params)
+    for name, value in unresolved.items():
         try:
-            key, values = _axis(f"{name}={value}")
+            key, values = _axis(name, f"{name}={value}")
         except (ConfigError, HydraException) as error:
             raise ConfigError(f"line {lines[name]}: {error}" if name in lines else str(error)) from None
         axes.append(values)
@@ -78,13 +81,17 @@ def _yaml_points(file: Path) -> Iterator[Point]:
         yield Point(f"job {number} ({' '.join(combination)})", [base, *combination], keys, at)
 
 
-def _axis(text: str) -> tuple[str, list[str]]:
+def _axis(name: str, text: str) -> tuple[str, list[str]]:
     """Return a swept key and the override of each of its values, as Hydra's own sweeper has them."""
+    if name.startswith("~"):
+        raise ConfigError(f"{name}: {NO_DELETION}")
+    if "${" in text:
+        raise ConfigError(
+            f"{text}: Hydra looks that up once for all jobs; outside of hydra.sweeper.params each job does"
+        )
     check_keys([text])
     (override,) = parse_overrides([text])
     key = override.get_key_element()
-    if override.is_delete():
-        return override.key_or_group, [text]
     if not override.is_sweep_override():
         return override.key_or_group, [f"{key}={override.get_value_element_as_str()}"]
     if not override.is_discrete_sweep():
@@ -113,6 +120,8 @@ def _csv_points(file: Path) -> Iterator[Point]:
         header = [key.strip() for key in next(lines, [])]
         if not all(header) or len(set(header)) < len(header):
             raise ConfigError(f"line 1: {header} must be keys, each once, none empty")
+        if deleted := [key for key in header if key.startswith("~")]:
+            raise ConfigError(f"line 1: {deleted[0]}: {NO_DELETION}")
         try:
             check_keys(f"{key}=x" for key in header)
         except ConfigError as error:

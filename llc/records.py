@@ -29,8 +29,8 @@ class BadRun(ValueError):
 class BadTarget(ValueError):
     """A target directory that does not hold what it must. The message names the folder and the fix."""
 
-    def __init__(self, folder: Path, problem: str) -> None:
-        super().__init__(f"target={str(folder)!r}: {problem}; delete the folder and it is trained again")
+    def __init__(self, folder: Path, problem: str, fix: str = "delete the folder and it is trained again") -> None:
+        super().__init__(f"target={str(folder)!r}: {problem}; {fix}")
 
 
 class Run(NamedTuple):
@@ -85,6 +85,8 @@ def read_target(folder: Path, checkpoint: int | None = None) -> tuple[dict[str, 
     BadTarget
         If a file is missing or damaged, or the weights are not those that were saved.
     """
+    if not folder.is_dir():
+        raise BadTarget(folder, "there is no such folder", "target=null trains w* here")
     try:
         about: dict[str, Any] = json.loads((folder / "target.json").read_text(encoding="utf-8"))
         if checkpoint is not None:

@@ -51,7 +51,6 @@ def one(conf: Path, text: str) -> SweepJob:
         "posterior={gamma: 3}",
         "posterior={gamma: 3, beta: 0.5}",
         "posterior.beta=null & posterior.gamma=2",
-        "posterior.gamma=${training.learning_rate}",
         "sampler.sgld={chains: 3} & sampler.sgld.draws=50",
         "sampler.names=[nuts, 'hmc']",
         "sampler.names=['sgld'] & sampler=fast",
@@ -62,8 +61,6 @@ def one(conf: Path, text: str) -> SweepJob:
         "++seed=4",
         "model.widths=[8,8] & precision=float64 & threads=2",
         "training.grad_tol=0 & data.n_data=60",
-        "posterior.gamma=\\${data.n_data} & data.n_data=60",
-        "data.n_data=60 & model.widths=[\\${seed},\\${seed}] & seed=7",
         "model=dln_1k & seed=5",
         "model=dln_1k & model.width=[6,9] & model.layers=[3,4]",
         "model=quadratic & model.d_in=4",
@@ -71,7 +68,17 @@ def one(conf: Path, text: str) -> SweepJob:
     ],
 )
 def test_a_job_is_the_one_that_hydra_composes(conf: Path, text: str) -> None:
-    found = one(conf, text)
+    same_as_hydras(conf, one(conf, text))
+
+
+@pytest.mark.parametrize("row", ["60,${data.n_data},7,[5]", '60,1,7,"[${seed},${seed}]"'])
+def test_a_cell_may_refer_to_another_key(conf: Path, row: str) -> None:
+    (conf / "sweep/x.csv").write_text(f"data.n_data,posterior.gamma,seed,model.widths\n{row}\n")
+    (found,) = sweep.load("x", conf, conf.parent)
+    same_as_hydras(conf, found)
+
+
+def same_as_hydras(conf: Path, found: SweepJob) -> None:
     expected = job(*found.overrides, conf=conf, cwd=conf.parent)
     assert (found.run_id, found.target_id) == (run_id(expected), target_id(expected))
     assert (found.seed, found.threads, found.samplers) == (

@@ -173,3 +173,8 @@ def test_a_damaged_target_is_refused_and_says_what_to_do(tmp_path: Path, name: s
         path.write_bytes({"empty": b"", "half": content[: len(content) // 2], "other": b"[1]"}[damage])
     with pytest.raises(ValueError, match="delete the folder and it is trained again"):
         target.load(tmp_path, job, problem)
+
+
+def test_a_target_that_is_not_there_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"nowhere'\)?: there is no such folder; target=null trains w\* here"):
+        target.load(tmp_path / "nowhere", *regression(steps=50))
