@@ -117,10 +117,13 @@ def _mlp(config: MlpModel) -> Model:
 def _apply_mlp(
     widths: tuple[int, ...], activation: str, w: Float[Array, " dim"], x: Float[Array, "n d_in"]
 ) -> Float[Array, "n d_out"]:
+    # A row of data is a column here: what is done to each value then runs along many rows, not along few units. With
+    # 3-10-1 and 4 chains a gradient takes 0.4 of the time so, with 32-64-64-64-1 and batches of 256 0.9.
     *hidden_layers, (kernel, bias) = _layers(w, widths)
+    columns = x.T
     for k, b in hidden_layers:
-        x = ACTIVATIONS[activation](x @ k + b)
-    return x @ kernel + bias
+        columns = ACTIVATIONS[activation](k.T @ columns + b[:, None])
+    return (kernel.T @ columns + bias[:, None]).T
 
 
 def _dln(config: DlnModel) -> Model:
@@ -145,9 +148,10 @@ def _dln(config: DlnModel) -> Model:
 
 
 def _apply_dln(widths: tuple[int, ...], w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Float[Array, "n d_out"]:
+    columns = x.T
     for kernel, _ in _layers(w, widths, bias=False):
-        x = x @ kernel
-    return x
+        columns = kernel.T @ columns
+    return columns.T
 
 
 def _quadratic(config: QuadraticModel) -> Model:

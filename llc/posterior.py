@@ -58,11 +58,11 @@ def negative_log_likelihood(
     Integer labels are classes: cross entropy with the network's outputs as logits. Real
     targets are y ~ N(f(x, w), σ² I): ‖y − f‖²/(2σ²), summed over outputs, without the constant.
     """
-    outputs = apply(w, data.x)
+    columns = apply(w, data.x).T  # as in llc/models.py: a row of data is a column, which of a classifier saves half
     if jnp.issubdtype(data.y.dtype, jnp.integer):
-        log_p = jax.nn.log_softmax(outputs)
-        return -jnp.mean(jnp.take_along_axis(log_p, data.y[:, None], axis=1))
-    return jnp.mean(jnp.sum((data.y - outputs) ** 2, axis=1)) / (2 * data.sigma**2)
+        log_p = jax.nn.log_softmax(columns, axis=0)
+        return -jnp.mean(jnp.take_along_axis(log_p, data.y[None], axis=0))
+    return jnp.mean(jnp.sum((data.y.T - columns) ** 2, axis=0)) / (2 * data.sigma**2)
 
 
 def require_mean(what: str, loss_fn: Loss, w: Params, data: Data) -> bool:
