@@ -17,16 +17,13 @@ from llc import trees
 from llc.config import ConfigError, PosteriorConfig, SamplerConfig, nearest, require, require_choice, require_name
 from llc.config.job import PRECISIONS
 from llc.equal import Fixed, compiled
+from llc.mean import require_mean
 from llc.polish import deficit
-from llc.posterior import require_mean, tempered
+from llc.posterior import tempered
 from llc.restrict import moving
-from llc.rows import Data, Loss, Params, Scalar, loss_and_gradient, n_rows
+from llc.rows import Data, Loss, Params, Scalar, loss_and_gradient
 from llc.sampling import Sampled, sample
 from llc.trees import Tree
-
-# From w*, times a normal number for each parameter, where a loss is tried for a mean: at an exact fit it is 0, and
-# not everywhere is it finite.
-AWAY = (0.1, 0.01, 0.001, 0.0)
 
 
 def _flattened(
@@ -164,8 +161,6 @@ def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[fl
         of = compiled.eval_shape(loss_fn, w64, rows)
         if not (isinstance(of, jax.ShapeDtypeStruct) and of.shape == () and jnp.issubdtype(of.dtype, jnp.floating)):
             raise TypeError(f"loss_fn: it must return one real number, the mean over rows, got {of}")
-        beside = jax.random.normal(jax.random.key(0), w64.shape, w64.dtype)
-        if n_rows(rows) > 1:
-            any(require_mean("loss_fn", loss_fn, w64 + away * beside, rows) for away in AWAY)
+        require_mean("loss_fn", loss_fn, w64, rows)
         loss, gradient = compiled(Fixed(loss_and_gradient, loss_fn), w64, rows)
         return float(loss), float(jnp.linalg.norm(gradient))

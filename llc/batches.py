@@ -63,7 +63,7 @@ def clear(folder: Path) -> None:
 
 
 def read(batch: str) -> dict[str, Any]:
-    """Return what is in a batch: ``threads``, the batches that come ``after`` which it is, and its ``members``."""
+    """Return what is in a batch: ``threads``, the batches that must end first (``after``), and its ``members``."""
     return json.loads(Path(f"{batch}.json").read_text(encoding="utf-8"))
 
 

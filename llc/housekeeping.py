@@ -176,19 +176,25 @@ def main() -> None:
             for path in outside:
                 print(f"not in it, because it is outside the project: {path}")
             return
-        kept = inventory(root)
+        if args.command == "delete":
+            _delete(root, args.yes)
+            return
+        print(report(root, inventory(root)))
     except ConfigError as error:
         sys.exit(str(error))
-    print(report(root, kept))
-    if args.command == "delete" and _left(kept):
-        _delete(root, _left(kept), args.yes)
 
 
-def _delete(root: Path, left: list[Kept], sure: bool) -> None:
+def _delete(root: Path, sure: bool) -> None:
     lock, only = locks.enter(root / ".cache" / "snakemake.lock", root / ".snakemake" / "locks")
     with lock:
         if not only:
             sys.exit("nothing was deleted: a snakemake is at work here")
+        kept = inventory(root)
+        print(report(root, kept))
+        # Jobs go on after their Snakemake was killed.
+        left = [k for k in _left(kept) if not locks.held(k.path)]
+        if not left:
+            return
         try:
             answer = "y" if sure else input(f"delete these {len(left)} folders, {_human(left)}? [y/N] ")
         except EOFError:

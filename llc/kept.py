@@ -20,8 +20,8 @@ from llc import own
 from llc.artifacts import write_text
 
 PLANNING = (
-    "code", "complete", "compose", "expand", "ids", "kept", "npz", "own", "points", "restrict", "sweep", "weights",
-    "widths",
+    "code", "complete", "compose", "expand", "ids", "kept", "npz", "own", "points", "restrict", "seeds", "sweep",
+    "weights", "widths",
 )  # fmt: skip
 RESOLVER = re.compile(rb"\$\{[^}]*:")  # ${oc.env:…}, ${now:…}: what they give is in no file
 

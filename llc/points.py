@@ -29,7 +29,6 @@ PLAIN_NUMBER = re.compile(
     re.ASCII,
 )
 GLOBAL = re.compile("#.*@package _global_")
-NO_DELETION = "a sweep deletes no key; null takes a value away where that is allowed"
 
 
 class Point(NamedTuple):
@@ -71,7 +70,7 @@ def _yaml_points(file: Path) -> Iterator[Point]:
     unresolved: Any = OmegaConf.to_container(params)
     for name, value in unresolved.items():
         try:
-            key, values = _axis(name, f"{name}={value}")
+            key, values = _axis(f"{name}={value}")
         except (ConfigError, HydraException) as error:
             raise ConfigError(f"line {lines[name]}: {error}" if name in lines else str(error)) from None
         axes.append(values)
@@ -81,10 +80,8 @@ def _yaml_points(file: Path) -> Iterator[Point]:
         yield Point(f"job {number} ({' '.join(combination)})", [base, *combination], keys, at)
 
 
-def _axis(name: str, text: str) -> tuple[str, list[str]]:
+def _axis(text: str) -> tuple[str, list[str]]:
     """Return a swept key and the override of each of its values, as Hydra's own sweeper has them."""
-    if name.startswith("~"):
-        raise ConfigError(f"{name}: {NO_DELETION}")
     if "${" in text:
         raise ConfigError(
             f"{text}: Hydra looks that up once for all jobs; outside of hydra.sweeper.params each job does"
@@ -92,6 +89,10 @@ def _axis(name: str, text: str) -> tuple[str, list[str]]:
     check_keys([text])
     (override,) = parse_overrides([text])
     key = override.get_key_element()
+    if override.is_delete():
+        if not isinstance(override.value(), str):  # of which Hydra's own error is a traceback
+            raise ConfigError(f"{text}: what is deleted is a preset, named by a text")
+        return override.key_or_group, [text]
     if not override.is_sweep_override():
         return override.key_or_group, [f"{key}={override.get_value_element_as_str()}"]
     if not override.is_discrete_sweep():
@@ -120,8 +121,6 @@ def _csv_points(file: Path) -> Iterator[Point]:
         header = [key.strip() for key in next(lines, [])]
         if not all(header) or len(set(header)) < len(header):
             raise ConfigError(f"line 1: {header} must be keys, each once, none empty")
-        if deleted := [key for key in header if key.startswith("~")]:
-            raise ConfigError(f"line 1: {deleted[0]}: {NO_DELETION}")
         try:
             check_keys(f"{key}=x" for key in header)
         except ConfigError as error:

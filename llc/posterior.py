@@ -19,12 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
 from llc.config import PosteriorConfig
-from llc.equal import Fixed, compiled
 from llc.rows import Data, Loss, Params, Scalar, mean_loss, n_rows, parts, take
-
-# Whether a loss is a mean is tried on so many groups of so few rows: of 2 % of the rows some are in a tenth of them.
-GROUPS, FEW = 64, 4
-UNEVEN = 1e-3  # share by which two values that must be equal, but for rounding, may differ
 
 
 class Batch(NamedTuple):
@@ -63,55 +58,6 @@ def negative_log_likelihood(
         log_p = jax.nn.log_softmax(columns, axis=0)
         return -jnp.mean(jnp.take_along_axis(log_p, data.y[None], axis=0))
     return jnp.mean(jnp.sum((data.y.T - columns) ** 2, axis=0)) / (2 * data.sigma**2)
-
-
-def require_mean(what: str, loss_fn: Loss, w: Params, data: Data) -> bool:
-    """Raise ValueError unless a loss is the mean over rows, tried on some of ``data``, and return whether it is finite.
-
-    Of many rows it must be the mean of what it is of few at a time: else neither minibatches nor blocks of rows are
-    what they stand for. A sum is not, nor a mean in which rows weigh each other, as one over what a mask keeps. And a
-    loss that reads something else than its arguments must not have changed since it was compiled.
-    """
-    n = n_rows(data)
-    size = min(FEW, n // 2)
-    groups = min(GROUPS, n // size)
-    index = jnp.asarray(np.linspace(0, n - 1, groups * size).astype(int))
-    some = take(data, index)
-    once, mean, first = (float(value) for value in compiled(Fixed(_in_groups, loss_fn, groups), w, some))
-    if not math.isfinite(once):
-        return False
-
-    def close(a: float, b: float) -> bool:
-        return abs(a - b) <= UNEVEN * max(abs(a), abs(b)) or not (math.isfinite(a) or math.isfinite(b))
-
-    rows = take(data, index[:size])
-    now = float(loss_fn(w, rows))
-    if not close(now, first):  # as in bfloat16, which is rounded otherwise where nothing is compiled: so it is, anew
-        now = float(jax.jit(lambda w, rows: loss_fn(w, rows))(w, rows))
-    if not close(now, first):
-        raise ValueError(
-            f"{what}: it reads what is neither in w nor in the batch and has changed since it was compiled: it is "
-            f"{now:.6g} where it was {first:.6g}; put it in the data, where a scalar is of all rows, or make the "
-            "function anew"
-        )
-    if once and close(once, groups * mean):
-        raise ValueError(
-            f"{what}: must be the mean over rows and is their sum: of {groups * size} rows it is {once:.6g}, "
-            f"of {size} of them {mean:.6g} on average; divide by the number of rows"
-        )
-    if not close(once, mean):
-        raise ValueError(
-            f"{what}: must be the mean over rows, each by itself: of {groups * size} rows it is {once:.6g}, "
-            f"of {size} of them {mean:.6g} on average; weigh each row by a number of its own"
-        )
-    return True
-
-
-def _in_groups(loss_fn: Loss, groups: int, w: Params, data: Data) -> tuple[Scalar, Scalar, Scalar]:
-    """Return a loss of all rows, the mean of what it is of groups of them, and that of the first."""
-    index = jnp.arange(n_rows(data)).reshape(groups, -1)
-    each = jax.lax.map(lambda rows: loss_fn(w, take(data, rows)), index)
-    return loss_fn(w, data), jnp.mean(each), each[0]
 
 
 def sufficient_rows(

@@ -49,7 +49,8 @@ def page() -> str:
     parts = [HEAD]
     for title, module, name, prefix in SECTIONS:
         found = _class(module, name)
-        parts.append(f"## {title}\n\n{ast.get_docstring(found)}\n\n{_table(_rows(module, found, prefix))}")
+        says = (ast.get_docstring(found) or "").replace("``", "`")
+        parts.append(f"## {title}\n\n{says}\n\n{_table(_rows(module, found, prefix))}")
     parts.append("## Presets\n\n" + _table(_presets(), "preset", "what it is"))
     return "\n".join(parts)
 
@@ -108,7 +109,11 @@ def _must(module: ModuleType, checked: ast.ClassDef) -> dict[str, str]:
 def _presets() -> Iterator[tuple[str, ...]]:
     for group in GROUPS:
         for file in sorted((CONF / group).iterdir()):
-            yield f"`{'+' * (group == 'sweep')}{group}={file.stem}`", _first(file)
+            if file.suffix == ".csv":  # which Hydra does not read
+                jobs = len(file.read_text(encoding="utf-8").splitlines()) - 1
+                yield f"`--config sweep={file.stem}`", f"{jobs} jobs, a row each, for the workflow only: README.md"
+            else:
+                yield f"`{'+' * (group == 'sweep')}{group}={file.stem}`", _first(file)
 
 
 def _first(file: Path) -> str:
@@ -119,7 +124,7 @@ def _first(file: Path) -> str:
         words.append(line)
         if not line.endswith(","):
             break
-    return " ".join(words) or "a list of jobs"
+    return " ".join(words)
 
 
 def _table(rows: Iterable[tuple[str, ...]], *head: str) -> str:

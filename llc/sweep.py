@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ class SweepJob:
             "target_params": self.target_params,
             "seed": self.seed,
             "samplers": " ".join(self.samplers),
-            "overrides": " ".join(self.overrides),
+            "overrides": shlex.join(self.overrides),
         }
 
 

@@ -17,7 +17,8 @@ import llc
 from llc import finite, target
 from llc import job as jobs
 from llc.config import ConfigError
-from llc.posterior import UNEVEN, Batch, require_mean
+from llc.mean import UNEVEN, is_mean
+from llc.posterior import Batch
 
 RNG = np.random.default_rng(0)
 N, SIGMA = 400, 0.7
@@ -155,7 +156,7 @@ def test_a_loss_in_bfloat16_is_the_same_loss_compiled_or_not() -> None:
     w, eight, four = (jax.tree.map(jnp.asarray, tree) for tree in (np.ones(3), first(DATA, 8), first(DATA, 4)))
     once, compiled = float(loss(w, four)), float(jax.jit(loss)(w, four))
     assert abs(once - compiled) > UNEVEN * compiled  # else this shows nothing
-    assert require_mean("loss", loss, w, eight)
+    assert is_mean("loss", loss, w, eight)
 
 
 def test_a_sum_is_noticed_where_the_loss_is_not_defined_everywhere() -> None:

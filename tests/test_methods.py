@@ -15,7 +15,7 @@ def cited(*overrides: str, known: tuple[str, ...] = ()) -> set[str]:
 
 
 ALWAYS = {
-    *("lau2023", "watanabe2013", "vehtari2021", "kumar2019", "geweke1992", "white1997", "bradbury2018"),
+    *("lau2025", "watanabe2013", "vehtari2021", "kumar2019", "geweke1992", "white1997", "bradbury2018"),
     *("kingma2015", "liu1989"),
 }
 NUTS = {"hoffman2014", "betancourt2017", "phan2019"}
@@ -41,6 +41,7 @@ NUTS = {"hoffman2014", "betancourt2017", "phan2019"}
         (["sampler.names=[mclmc]"], {"robnik2023", "robnik2025", "cabezas2024"}, set()),
         (["sampler.names=[nuts]", "sampler.nuts.draws=100"], NUTS, {"white1997"}),
         (["sampler.names=[nuts]", "posterior.beta=1"], NUTS, {"watanabe2013"}),
+        (["sampler.names=[nuts]", "posterior.restrict=layers/0/*"], {*NUTS, "wang2024"}, set()),
         (["sampler.names=[nuts]", "training=truth"], NUTS, {"kingma2015", "liu1989"}),
         (["sampler.names=[nuts]", "training.polish_steps=0"], NUTS, {"liu1989"}),
         (["sampler.names=[nuts]", "data=digits"], {*NUTS, "alpaydin1998"}, set()),
@@ -82,3 +83,7 @@ def test_an_entry_is_bibtex(method: methods.Method) -> None:
     assert {"title", "author", "year"} <= set(fields)
     assert len(fields) == len(set(fields))
     assert method.bibtex.isascii()
+
+
+def test_no_entry_is_left_over() -> None:
+    assert set(methods.bibliography()) == {method.key for method in [*methods.METHODS, *methods.TRUTHS]}

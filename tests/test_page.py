@@ -12,6 +12,7 @@ from fabricating import write_jobs, write_sweep
 from playwright.sync_api import Page
 
 from llc import figures, plan
+from llc.page import _cell
 from llc.page.runs import flat, shared
 from llc.summary import write_summary
 
@@ -77,6 +78,15 @@ def test_the_page_sorts_filters_and_shows_each_run(folder: Path) -> None:
         assert "packages.jax" in details
         assert page.locator("#bibtex").inner_text().count("@article{hoffman2014,") == 1
         assert page.title() != "taken"
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [("12", 12), ("123456789", 123456789), ("0.1234567", 0.123457), ("1e-05", 1e-05), ("100.0", 100.0), ("", None)]
+    + [(text, text) for text in ("007", "12345e67", "0012345678ab", "1e999", "nan", "1_000", " 1", "small")],
+)
+def test_a_cell_is_a_number_only_where_a_table_writes_it_so(text: str, cell: object) -> None:
+    assert _cell(text) == cell
 
 
 def test_equal_tables_give_equal_bytes(folder: Path, tmp_path: Path) -> None:

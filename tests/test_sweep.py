@@ -186,7 +186,7 @@ def test_a_row_of_the_job_table_says_what_was_resolved(study: Study) -> None:
     )
     row = point.row()
     assert (row["n_data"], row["target_params"], row["seed"]) == (4, 2 * 5 + 5 + 5 + 1, 3)
-    assert (row["samplers"], row["overrides"]) == ("nuts sgld", "+sweep=x model.widths=[5] seed=3")
+    assert (row["samplers"], row["overrides"]) == ("nuts sgld", "+sweep=x 'model.widths=[5]' seed=3")
 
 
 # ---------------------------------------------------------------------------------------- rows
@@ -332,13 +332,8 @@ def test_a_value_of_the_file_that_refers_to_a_swept_key_is_each_jobs_own(study: 
     assert jobs[1].run_id == expected[0].run_id
 
 
-@pytest.mark.parametrize("key", ["~model", "~evaluate.x"])
-def test_a_key_is_not_deleted(study: Study, key: str) -> None:
-    assert f"line 5: {key}: a sweep deletes no key" in study.refused_yaml({key: "1"})
-
-
-def test_no_key_is_deleted_by_a_column(study: Study) -> None:
-    assert "line 1: ~model: a sweep deletes no key" in study.refused_csv("~model\n1\n")
+def test_a_deletion_that_names_no_preset_is_refused(study: Study) -> None:
+    assert "line 5: ~model=1: what is deleted is a preset" in study.refused_yaml({"~model": "1"})
 
 
 def test_an_unknown_sweep_is_answered_with_the_nearest(study: Study) -> None:

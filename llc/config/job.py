@@ -93,7 +93,7 @@ class OwnConfig:
 
 @dataclass
 class Job:
-    """One job. Above the line: what the numbers depend on. Below: where and how it runs."""
+    """One job. The keys up to ``precision`` change its numbers, the others say where and how it runs."""
 
     data: Any = MISSING
     model: Any = MISSING

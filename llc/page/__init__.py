@@ -22,7 +22,6 @@ from llc.plots.tables import Tables
 
 HERE = Path(__file__).parent
 DIGITS = 6  # significant, of a number on the page; the tables beside it have all
-ID = 12  # hex digits
 
 
 class Drawn(NamedTuple):
@@ -69,21 +68,20 @@ def _json(data: object) -> str:
     return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _cells(texts: Iterable[str]) -> list[str | float | None]:
+def _cells(texts: Iterable[str]) -> list[str | int | float | None]:
     return [_cell(text) for text in texts]
 
 
-def _cell(text: str) -> str | float | None:
-    """Return a cell as a number where it is one; an id that looks like one stays a text."""
-    if not text:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    if not math.isfinite(number) or (len(text) == ID and text.isalnum()):
-        return text
-    return float(f"{number:.{DIGITS}g}")
+def _cell(text: str) -> str | int | float | None:
+    """Return a cell as a number where a table writes that number so; a digest or 007 stays a text."""
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        if str(number) == text and math.isfinite(number):
+            return number if kind is int else float(f"{number:.{DIGITS}g}")
+    return text or None
 
 
 def _estimates(estimates: pd.DataFrame) -> dict[str, Any]:

@@ -20,7 +20,8 @@
     made.append(...children.map((child) => (child instanceof Node ? child : String(child))));
     return made;
   };
-  const show = (value) => (value === null ? "" : typeof value === "number" ? String(Number(value.toPrecision(4))) : value);
+  const short = (value) => String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
+  const show = (value) => (value === null ? "" : typeof value === "number" ? short(value) : value);
 
   // "<1.01", ">=400", "=ok", "!ok", or a text that is contained. Null: it is not complete yet, and filters nothing.
   const test = (filter) => {

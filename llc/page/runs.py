@@ -12,7 +12,8 @@ import yaml
 from llc.plots.tables import KNOWN, Tables
 from llc.records import BadRun
 
-LEFT_OUT = ("files", "run_id", "seed")  # of run_info.json: digests of each file, and what is in the table
+# Of run_info.json: digests of each file, what is in the table, and the name of a machine, on a page for others.
+LEFT_OUT = ("files", "run_id", "seed", "host")
 
 
 class Details(NamedTuple):
