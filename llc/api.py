@@ -14,7 +14,16 @@ import numpy as np
 from jaxtyping import Float
 
 from llc import trees
-from llc.config import ConfigError, PosteriorConfig, SamplerConfig, nearest, require, require_choice, require_name
+from llc.config import (
+    ConfigError,
+    PosteriorConfig,
+    SamplerConfig,
+    nearest,
+    require,
+    require_choice,
+    require_name,
+    require_number,
+)
 from llc.config.job import PRECISIONS
 from llc.equal import Fixed, compiled
 from llc.mean import require_mean
@@ -100,6 +109,8 @@ def estimate(
     """
     require_choice("precision", precision, PRECISIONS)
     require(isinstance(seed, Integral) and 0 <= seed < 2**31, "seed", seed, "an integer in 0 … 2³¹ − 1")
+    for name, value in {"beta0": beta0, "beta": beta, "gamma": gamma}.items():
+        require_number(f"posterior.{name}", value)
     config = PosteriorConfig(beta0=beta0, beta=beta, gamma=gamma, restrict=restrict)
     chosen, elsewhere = _settings(sampler, settings), dict(evaluate or {})
     for name in elsewhere:
@@ -117,11 +128,12 @@ def estimate(
             moving=None if config.restrict is None else moving(config.restrict, flat.layout),
             others={name: trees.rows(other, precision, f"evaluate[{name!r}]", 1) for name, other in elsewhere.items()},
         )  # fmt: skip
+    require(posterior.w_star.size > 0, "restrict", restrict, "of parameters that are numbers: none of these can move")
     w = np.asarray(flat.w)
     loss_star, grad_norm = loss_at(loss, w, data)
     require(math.isfinite(loss_star), "loss_fn(w_star, data)", loss_star, "a finite number")
     require(math.isfinite(grad_norm), "norm of the gradient of loss_fn at w_star", grad_norm, "a finite number")
-    losses_elsewhere = {name: loss_at(loss, w, other)[0] for name, other in elsewhere.items()}
+    losses_elsewhere = {name: _loss_elsewhere(f"evaluate[{name!r}]", loss, w, data) for name, data in elsewhere.items()}
     with jax.enable_x64(precision == "float64"):
         return sample(
             sampler, chosen, posterior, config,
@@ -133,6 +145,15 @@ def estimate(
         )  # fmt: skip
 
 
+def _loss_elsewhere(what: str, loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> float:
+    try:
+        loss, _ = loss_at(loss_fn, w, data)
+    except (KeyError, IndexError, AttributeError, TypeError) as error:
+        raise TypeError(f"{what}: the loss fails on it, so it is not like the data: {error!r}") from error
+    require(math.isfinite(loss), what, loss, "data on which the loss at w_star is a finite number")
+    return loss
+
+
 def _settings(sampler: str, given: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a sampler, those that are not given at their defaults, and checked."""
     defaults = SamplerConfig()
@@ -140,11 +161,14 @@ def _settings(sampler: str, given: dict[str, Any]) -> dict[str, Any]:
     kind = type(getattr(defaults, sampler))
     known = [f.name for f in fields(kind)]
     whole = {f.name for f in fields(kind) if "int" in str(f.type)}  # a job's are, once it is composed
+    numbers = {f.name for f in fields(kind) if "float" in str(f.type) or f.name == "step_size"}
     for key, value in given.items():
         if key not in known:
             hint = nearest(key, known) or f": it has {', '.join(known)}"
             raise ConfigError(f"{key}={value!r}: sampler {sampler} has no such setting{hint}")
         require(key not in whole or isinstance(value, Integral | None), f"sampler.{sampler}.{key}", value, "an integer")
+        if key in numbers and value != "auto":
+            require_number(f"sampler.{sampler}.{key}", value)
     return asdict(kind(**given))
 
 

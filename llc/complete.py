@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llc import npz, own, restrict, weights
-from llc.config import DATA, MODELS, Job, require, require_name
+from llc.config import DATA, MODELS, Job, require, require_name, require_number
 from llc.config.data import DIGITS_ROWS
 from llc.widths import count_params, draw_widths, layout
 
@@ -231,4 +231,4 @@ def _check_finite(section: Any, prefix: str = "") -> None:
         if is_dataclass(value) or isinstance(value, dict):
             _check_finite(value, f"{prefix}{key}.")
         elif isinstance(value, float):
-            require(math.isfinite(value), prefix + key, value, "finite")
+            require_number(prefix + key, value)

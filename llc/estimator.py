@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from llc import limits
 from llc.diagnostics import CORRECTION_ERROR, Diagnosis, diagnose, faults, imbalance, rhat, spreading, virial
+from llc.precision import off_at_star, too_coarse
 from llc.samplers.trace import Trace
 
 CI_WIDTH = 1.96  # half the 95 % interval, in standard errors
@@ -121,9 +121,7 @@ def estimate(
         "elsewhere": {},
     }
     for name, star in (losses_elsewhere or {}).items():
-        common["elsewhere"] |= _elsewhere(
-            name, star, n * beta * (trace.stats[f"loss_{name}"].astype(np.float64) - star)
-        )
+        common["elsewhere"] |= _elsewhere(name, star, trace, n * beta)
     if trace.ended == "diverged" or not np.isfinite(llc).all():
         empty: dict[str, Any] = dict.fromkeys(f.name for f in fields(Estimate) if f.name not in common)
         return Estimate(**common, **empty | {"status": "diverged", "reason": "a chain left the finite numbers"})
@@ -134,14 +132,15 @@ def estimate(
     subtracted = (bias or 0.0) * trace.correct
     mean = found.mean - subtracted
     # A chain that never moved has an estimate but no error to report.
-    mcse = None if found.mcse is None else math.hypot(found.mcse, CORRECTION_ERROR * subtracted)
+    # What is predicted and left in is not known to be wrong, nor right.
+    unsure = CORRECTION_ERROR * subtracted if trace.correct else bias or 0.0
+    mcse = None if found.mcse is None else math.hypot(found.mcse, unsure)
     low, high = (None, None) if mcse is None else (mean - CI_WIDTH * mcse, mean + CI_WIDTH * mcse)
-    balance = virial(trace.stats.get("virial"), trace.excess, n_params) if gamma > 0 else None
+    balance = virial(trace.stats.get("virial"), trace.excess, n_params)
     # Samplers that have U at hand take from it what γ adds, so that L_n is rounded as U is.
     added = 0.0 if distances is None else 0.5 * gamma * distances.astype(np.float64)
     eps = float(np.finfo(trace.loss.dtype).eps)
-    unit = eps * n * beta * abs(loss_star)
-    rounding = ROUNDING * (unit + eps * added)
+    rounding = ROUNDING * eps * (n * beta * abs(loss_star) + added)
     measured: dict[str, Any] = {
         "rhat_distance": None if distances is None else rhat(distances.astype(np.float64)),
         "drift": found.drift,
@@ -153,8 +152,9 @@ def estimate(
     }
     divergent = common["n_divergent"] / (chains * draws)
     off = imbalance(balance, mean)
-    rounded = unit if unit > limits.ROUNDED_MAX * float(llc.std()) > 0 else None
-    status, reason = _verdict(trace, found, mean, high, divergent, rounded, llc_deficit, off, **measured)
+    off = off if gamma > 0 else max(off, 0.0)  # flat directions that nothing holds never fill
+    coarse = too_coarse(trace, llc, mcse, nbeta=n * beta, loss_star=loss_star, n_params=n_params)
+    status, reason = _verdict(trace, found, mean, high, divergent, coarse, llc_deficit, off, **measured)
     return Estimate(
         llc_mean=mean,
         llc_std=float(llc.std(ddof=1)) if llc.size > 1 else None,
@@ -171,8 +171,12 @@ def estimate(
     )
 
 
-def _elsewhere(name: str, loss_star: float, llc: Float[np.ndarray, "chains draws"]) -> dict[str, float | None]:
+def _elsewhere(name: str, loss_star: float, trace: Trace, nbeta: float) -> dict[str, float | None]:
+    """Return the columns of other data: empty where a draw's loss is not finite, or is not that of these data."""
+    llc = nbeta * (trace.stats[f"loss_{name}"].astype(np.float64) - loss_star)
     found = diagnose(llc) if np.isfinite(llc).all() else None
+    if found is not None and off_at_star(trace, f"loss_{name}", loss_star, nbeta, found.mcse):
+        found = None
     values = (found.mean, found.mcse, found.rhat) if found is not None else (None, None, None)
     columns = (f"llc_mean_{name}", f"llc_mcse_{name}", f"rhat_{name}", f"loss_star_{name}")
     return dict(zip(columns, (*values, loss_star), strict=True))
@@ -184,7 +188,7 @@ def _verdict(
     mean: float,
     ci_high: float | None,
     divergent: float,
-    rounded: float | None,
+    coarse: str | None,
     deficit: float,
     off: float,
     *,
@@ -200,9 +204,8 @@ def _verdict(
     if trace.ended == "warmup":
         return "not_converged", "the budget ended during warm-up: raise it, or lower warmup"
     against = faults(found)
-    if rounded is not None:
-        remedy = "precision=float64, or take the constant out of the loss"
-        against.insert(0, f"nβ L_n is rounded to {rounded:.2g}, of draws that differ by little more: {remedy}")
+    if coarse is not None:
+        against.insert(0, coarse)
     if divergent > limits.DIVERGENT_MAX:
         against.append(f"{divergent:.1%} of the draws diverged > {limits.DIVERGENT_MAX:.0%}")
     if trace.ended == "budget":
@@ -213,14 +216,16 @@ def _verdict(
     beside = (trace.excess, trace.stats.get("distance2"), trace.stats.get("virial"))
     if any(v is not None and not np.isfinite(v).all() for v in beside):
         return "not_converged", "the predicted bias, the distance from w* or the gradient left the finite numbers"
+    step = _mean(trace.stats.get("step_size"))
+    smaller = "a smaller step" if step is None else f"a smaller step_size than {step:.2g}"
     bias_max = limits.CORRECTED_MAX if trace.correct else limits.BIAS_MAX
     if llc_bias is not None and llc_bias > bias_max * abs(mean):
-        return "biased", f"step size and batches add about {llc_bias:.3g}, more than {bias_max:.0%}: a smaller step"
+        return "biased", f"step size and batches add about {llc_bias:.3g}, more than {bias_max:.0%}: {smaller}"
     balance = "" if virial is None else f"virial {virial:.3g} ± {virial_mcse or math.nan:.2g}"
     if off > 0 and trace.excess is None:  # the step of an adjusted sampler makes no bias
         return "not_converged", f"the chains have not mixed ({balance})"
     if off > 0:
-        return "biased", f"the draws are hotter than the posterior ({balance}): a smaller step"
+        return "biased", f"the draws are hotter than the posterior ({balance}): {smaller}"
     # Only of chains that agree: others may be below zero for having gone nowhere.
     if ci_high is not None and ci_high < 0:
         return "negative", "the 95 % interval lies below zero: w* is not a minimum"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import jax
 
 from llc import artifacts, code, elsewhere, known, locks, losses, restrict, target
-from llc.config import Job
+from llc.config import Job, require
 from llc.equal import forget
 from llc.ids import run_id, target_id
 from llc.polish import deficit
@@ -104,6 +105,8 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     losses_elsewhere = {
         name: target.full_loss(found.w_star, problem._replace(data=other))[0] for name, other in others.items()
     }
+    for name, loss in losses_elsewhere.items():
+        require(math.isfinite(loss), f"evaluate.{name}", loss, "data on which the loss at w* is finite")
     with timings.measure("diagnose"):
         nbeta = posterior.n * inverse_temperature(job.posterior, posterior.n)
         answers = known.answers(job, problem, found, nbeta)

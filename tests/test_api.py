@@ -125,6 +125,33 @@ def test_double_precision_is_double_and_the_trace_goes_to_arviz() -> None:
     assert data.sample_stats["diverging"].shape == (2, 20)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"beta": float("inf")}, ValueError, "posterior.beta=inf: must be finite"),
+        ({"gamma": 1e39}, ValueError, "posterior.gamma=1e\\+39: must be finite, a number within float32"),
+        ({"target_accept": "0.8"}, ValueError, "sampler.nuts.target_accept='0.8': must be finite, a number"),
+        ({"evaluate": {"o": {"labels": np.ones(3)}}}, TypeError, r"evaluate\['o'\]: the loss fails on it.*inputs"),
+        ({"evaluate": {"o": {**DATA, "labels": np.nan * DATA["labels"]}}}, ValueError, r"evaluate\['o'\]=nan: must be"),
+    ],
+)
+def test_numbers_and_other_data_are_checked_before_sampling(
+    wrong: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        llc.estimate(regression_loss, W_STAR, DATA, **wrong)
+
+
+def test_parameters_without_numbers_cannot_be_all_that_move() -> None:
+    with pytest.raises(ValueError, match="restrict='empty': must be of parameters that are numbers"):
+        llc.estimate(
+            lambda w, batch: regression_loss(w["own"], batch),
+            {"own": W_STAR, "empty": np.zeros(0)},
+            DATA,
+            restrict="empty",
+        )
+
+
 def test_other_data_may_be_a_single_row() -> None:
     one = {"inputs": X[:1], "labels": DATA["labels"][:1]}
     found = llc.estimate(regression_loss, W_STAR, DATA, evaluate={"one": one}, **FEW)

@@ -159,6 +159,7 @@ def test_a_predicted_bias_that_stays_in_the_estimate_is_told(share: float, statu
     assert found.status == status
     assert found.llc_mean == pytest.approx(llc.mean())
     assert found.llc_bias == pytest.approx(share * llc.mean())
+    assert found.llc_mcse == pytest.approx(np.hypot(estimate_of(llc).llc_mcse, found.llc_bias))
 
 
 @pytest.mark.parametrize(("share", "status"), [(0.08, "ok"), (0.12, "biased")])
@@ -215,14 +216,15 @@ def test_the_virial_and_its_error_are_told() -> None:
     assert found.status == "ok"  # 0.1 is 2 % of it
 
 
-def test_an_adjusted_sampler_that_is_too_hot_has_not_mixed_and_at_gamma_0_there_is_no_virial() -> None:
+@pytest.mark.parametrize(("off", "status"), [(1.0, "not_converged"), (-1.0, "ok")])
+def test_at_gamma_0_a_virial_counts_only_above_0(off: float, status: str) -> None:
     llc = independent()
-    trace = trace_of(llc, virial=10 + 2 * (1.0 + np.random.default_rng(2).normal(size=llc.shape)))
-    assert verdict_on(trace).status == "not_converged"
+    trace = trace_of(llc, virial=10 + 2 * (off + np.random.default_rng(2).normal(size=llc.shape)))
     found = estimate(
         trace, loss_star=LOSS_STAR, grad_norm=0.01, llc_deficit=0.0, n=N, beta=BETA, gamma=0.0, n_params=10
     )
-    assert (found.virial, found.status) == (None, "ok")
+    assert found.status == status
+    assert verdict_on(trace).status == {"not_converged": "not_converged", "ok": "metastable"}[status]
 
 
 @pytest.mark.parametrize(("off", "status"), [(1.0, "biased"), (-1.0, "metastable")])

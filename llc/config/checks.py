@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
+FLOAT32_MAX = 3.4e38
 TAKEN = "distance"  # rhat_distance is a column of its own
 
 
@@ -40,6 +42,12 @@ def require_name(key: str, name: object) -> None:
     """Raise ConfigError unless columns can be named after other data."""
     must = f"names of letters, digits and _, for columns, and not {TAKEN}"
     require(bool(NAME.fullmatch(str(name))) and name != TAKEN, key, name, must)
+
+
+def require_number(key: str, value: Any) -> None:
+    """Raise ConfigError unless a value is a finite number in float32 too, or None."""
+    ok = value is None or (isinstance(value, Real) and not isinstance(value, bool) and abs(float(value)) < FLOAT32_MAX)
+    require(ok, key, value, "finite, a number within float32")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

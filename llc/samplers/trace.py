@@ -24,6 +24,10 @@ class Trace:
     ended: str = "draws"  # why: the draws asked for, converged, diverged, budget; or budget as
     # metastable (λ̂ has converged; the distance or the virial has not) or as warmup (it ended in it)
     dropped: int = 0  # draws that the rule for warm-up took from the front
+    # L_n(w*) as ``loss``, and that on other data as ``loss_NAME``, in the numbers that the draws are in; and how far
+    # apart these are where |w*| is largest.
+    star: dict[str, float] = field(default_factory=dict)
+    spacing: float = 0.0
     time_compile_s: float = 0.0
     time_sample_s: float = 0.0
 
