@@ -14,7 +14,6 @@ from llc.diagnostics import CORRECTION_ERROR, Diagnosis, diagnose, faults, imbal
 from llc.precision import off_at_star, too_coarse
 from llc.samplers.trace import Trace
 
-CI_WIDTH = 1.96  # half the 95 % interval, in standard errors
 ROUNDING = 8  # units in the last place, of nβ L_n(w*) and what γ adds, by which nβ L_n of a draw may be off
 
 
@@ -135,7 +134,7 @@ def estimate(
     # What is predicted and left in is not known to be wrong, nor right.
     unsure = CORRECTION_ERROR * subtracted if trace.correct else bias or 0.0
     mcse = None if found.mcse is None else math.hypot(found.mcse, unsure)
-    low, high = (None, None) if mcse is None else (mean - CI_WIDTH * mcse, mean + CI_WIDTH * mcse)
+    low, high = (None, None) if mcse is None else (mean - limits.CI_WIDTH * mcse, mean + limits.CI_WIDTH * mcse)
     balance = virial(trace.stats.get("virial"), trace.excess, n_params)
     # Samplers that have U at hand take from it what γ adds, so that L_n is rounded as U is.
     added = 0.0 if distances is None else 0.5 * gamma * distances.astype(np.float64)

@@ -218,8 +218,8 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
     _write(estimates, into / "estimates.csv")
     _write(failures, into / "failures.csv")
     _write(summarise(done, runs), into / "summary.csv")
-    if mixed(runs):
-        print(f"the rows were not all made by the same code (column {CODE}): {', '.join(mixed(runs))} differ")
+    if differ := mixed(runs):
+        print(f"the rows were not all made by the same code (column {CODE}): {', '.join(differ)} differ")
     return failures
 
 

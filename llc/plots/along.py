@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from llc.limits import CI_WIDTH
 from llc.plots import style
 from llc.plots.scales import room, set_x, set_y, x_of, y_limits
-from llc.plots.tables import INTERVAL, KNOWN, Axis, Tables, file_name, settings, title
+from llc.plots.tables import KNOWN, Axis, Tables, file_name, settings, title
 
 PANELS = 12  # combinations of the other axes that get a panel each; more share one
 BARS = 8  # replicates with an error bar each; of more the bar is of their mean
@@ -95,7 +96,7 @@ def _sampler(axes: Axes, look: Look, own: pd.DataFrame, sampler: str, shift: flo
     x = x_of(axis, axis.place(own[axis.key]) + shift + 0.7 * look.width * spread(own, axis))
     y = own["llc_mean"].to_numpy(float)
     if not many:
-        half = INTERVAL * own["llc_mcse"].fillna(0.0).to_numpy(float)
+        half = CI_WIDTH * own["llc_mcse"].fillna(0.0).to_numpy(float)
         axes.errorbar(x, y, half, fmt="none", ecolor=colour, elinewidth=0.8, capsize=1.5, capthick=0.8, zorder=2)
     statuses = own["status"].to_numpy()
     for status in dict.fromkeys(statuses):
@@ -124,7 +125,7 @@ def _middle(ok: Any, crowded: bool) -> tuple[pd.Series, pd.Series, pd.Series]:
     """Return the median and the middle 90 % of different settings, or the mean of replicates and its 95 % interval."""
     if crowded:
         return ok.median(), ok.quantile(0.05), ok.quantile(0.95)
-    mean, half = ok.mean(), INTERVAL * ok.std(ddof=1).fillna(0.0) / np.sqrt(ok.size())
+    mean, half = ok.mean(), CI_WIDTH * ok.std(ddof=1).fillna(0.0) / np.sqrt(ok.size())
     return mean, mean - half, mean + half
 
 

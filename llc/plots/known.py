@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from llc.limits import CI_WIDTH
 from llc.plots import style
-from llc.plots.scales import DECADES
-from llc.plots.tables import INTERVAL, Tables
+from llc.plots.tables import LOG_FROM, Tables
 
 SHOWN = 0.5  # of the deviation; beyond, it is marked at the edge
 CONVERGED = "gibbs"  # is exact but for its standard error, and a reference where nothing better is known
@@ -40,14 +40,14 @@ def _figure(rows: pd.DataFrame, reference: str, label: str) -> Figure:
     deviation = rows["llc_mean"] / rows[reference] - 1
     reach = float(np.clip(1.15 * deviation[rows["status"] == "ok"].abs().max(), 0.02, SHOWN))  # NaN: none is ok
     reach = reach if np.isfinite(reach) else SHOWN
-    log = rows[reference].min() > 0 and rows[reference].max() / rows[reference].min() > DECADES
+    log = rows[reference].min() > 0 and rows[reference].max() / rows[reference].min() > LOG_FROM
     for i, (axes, sampler) in enumerate(
         zip(style.grid(figure, len(samplers), columns, sharex=True, sharey=True), samplers, strict=True)
     ):
         own = rows[(rows["sampler"] == sampler) & rows["llc_mean"].notna()]
         colour = style.colour(sampler)
         y = 100 * (own["llc_mean"] / own[reference] - 1).clip(-reach, reach)
-        half = 100 * INTERVAL * own["llc_mcse"].fillna(0.0) / own[reference].abs()
+        half = 100 * CI_WIDTH * own["llc_mcse"].fillna(0.0) / own[reference].abs()
         if len(own) <= style.MANY:
             axes.errorbar(own[reference], y, half, fmt="none", ecolor=colour, elinewidth=0.7, zorder=2)
         for status in dict.fromkeys(own["status"]):

@@ -9,9 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from llc.limits import CI_WIDTH
 from llc.plots import style
 from llc.plots.scales import inside, is_log, y_limits
-from llc.plots.tables import INTERVAL, Tables, file_name
+from llc.plots.tables import Tables, file_name
 
 # The one that the others are held against: the first of these that is there.
 REFERENCE = ("gibbs", "nuts", "hmc", "mclmc", "sgld")
@@ -74,7 +75,7 @@ def _pair(upper: Axes, lower: Axes, both: pd.DataFrame, colour: str, limits: tup
     lower.axhspan(-CLOSE, CLOSE, color="#EEEEEE", zorder=0)
     x, y = inside(both["llc_mean_x"], limits), inside(both["llc_mean_y"], limits)
     if len(both) <= style.MANY:
-        up, across = (INTERVAL * both[column].fillna(0.0) for column in ("llc_mcse_y", "llc_mcse_x"))
+        up, across = (CI_WIDTH * both[column].fillna(0.0) for column in ("llc_mcse_y", "llc_mcse_x"))
         upper.errorbar(x, y, up, across, fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.6, zorder=2)
     z = both["z"].clip(-SHOWN, SHOWN)
     for status in dict.fromkeys(both["status"]):

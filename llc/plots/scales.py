@@ -12,10 +12,10 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from llc.limits import CI_WIDTH
 from llc.plots.style import number
-from llc.plots.tables import INTERVAL, KNOWN, Axis
+from llc.plots.tables import KNOWN, LOG_FROM, Axis
 
-DECADES = 20.0  # ratio of values above which an axis of λ̂ is logarithmic
 LETTER = 0.062  # inches, of a tick label's letter
 WRITTEN = 40  # texts at an axis; of more only some
 
@@ -38,7 +38,7 @@ def y_limits(estimates: pd.DataFrame) -> tuple[float, float] | None:
     """
     ok = estimates[estimates["status"] == "ok"]
     shown = ok if ok["llc_mean"].notna().any() else estimates
-    error = INTERVAL * shown["llc_mcse"].fillna(0.0)
+    error = CI_WIDTH * shown["llc_mcse"].fillna(0.0)
     values = pd.concat([shown["llc_mean"] - error, shown["llc_mean"] + error, *(estimates[k] for k in KNOWN)]).dropna()
     if values.empty:
         return None
@@ -54,7 +54,7 @@ def y_limits(estimates: pd.DataFrame) -> tuple[float, float] | None:
 
 def is_log(limits: tuple[float, float]) -> bool:
     """Return whether limits span decades."""
-    return limits[0] > 0 and limits[1] / limits[0] > DECADES
+    return limits[0] > 0 and limits[1] / limits[0] > LOG_FROM
 
 
 def set_y(axes: Axes, limits: tuple[float, float] | None) -> None:

@@ -15,7 +15,6 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 
 WIDTH = 7.1  # inches: across both columns of a journal
-FORMATS = ("svg", "pdf")
 # Okabe and Ito's colours, which the colour-blind tell apart; a dash pattern each for grey prints.
 SAMPLERS: dict[str, tuple[str, str]] = {
     "sgld": ("#D55E00", "-"),

@@ -18,8 +18,7 @@ from llc.plots.style import escape, is_long, number
 FIXED = {"job_id", "run_id", "target_id", "n_data", "target_params", "seed", "samplers", "overrides"}
 NO_AXES = {"seed", "sampler.names"}  # replicates; and colours
 TEXT = {"run_id", "sampler", "status", "reason", "code"}  # even where they look like numbers
-DECADES = 1.3  # of an axis, from which on it is logarithmic
-INTERVAL = 1.96  # half the 95 % interval, in standard errors
+LOG_FROM = 20.0  # ratio of its values above which an axis is logarithmic
 KNOWN: dict[str, tuple[str, Any]] = {  # what is known of an estimate, and its line
     "llc_exact": ("exact at this n, β, γ", "-"),
     "llc_true": ("λ at w*", (0, (1, 1))),
@@ -60,7 +59,7 @@ class Axis:
     @property
     def log(self) -> bool:
         """Whether it spans decades."""
-        return self.numeric and self.levels[0] > 0 and math.log10(self.levels[-1] / self.levels[0]) > DECADES
+        return self.numeric and self.levels[0] > 0 and self.levels[-1] / self.levels[0] > LOG_FROM
 
     @property
     def label(self) -> str:

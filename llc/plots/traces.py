@@ -79,7 +79,7 @@ def _panel(axes: Axes, path: Path, estimate: pd.Series) -> None:
     llc = estimate["n_data"] * estimate["beta"] * (read(path, sampler) - estimate["loss_star"])
     llc[~np.isfinite(llc)] = np.nan
     for chain, shade in zip(llc, _shades(style.colour(sampler), len(llc)), strict=True):
-        axes.plot(*outline(np.nan_to_num(chain, nan=np.nan)), color=shade, lw=0.5)
+        axes.plot(*outline(chain), color=shade, lw=0.5)
     axes.axhline(0, color="#AAAAAA", lw=0.5, zorder=0)
     if np.isfinite(estimate["llc_mean"]):
         axes.axhline(estimate["llc_mean"], color="black", lw=0.8)

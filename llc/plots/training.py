@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from llc.limits import CI_WIDTH
 from llc.plots import style
-from llc.plots.tables import INTERVAL, Axis, Tables, settings, title
+from llc.plots.tables import Axis, Tables, settings, title
 
 KEY = "checkpoint"
 PANELS = 4  # combinations of the other axes that get a column each; of more these are the first
@@ -64,7 +65,7 @@ def _estimates(axes: Axes, own: pd.DataFrame, sampler: str) -> set[str]:
     for _, rows in _by_seed(own.dropna(subset=["llc_mean"])):
         line: dict[str, Any] = {"color": colour, "linestyle": style.dashes(sampler), "zorder": style.order(sampler)}
         axes.plot(place(rows[KEY]), rows["llc_mean"], lw=0.8, **line)
-        half = INTERVAL * rows["llc_mcse"].fillna(0.0)
+        half = CI_WIDTH * rows["llc_mcse"].fillna(0.0)
         axes.errorbar(place(rows[KEY]), rows["llc_mean"], half, fmt="none", ecolor=colour, elinewidth=0.8)
     for status, rows in own.groupby("status"):
         lost = rows["llc_mean"].isna().to_numpy()
