@@ -21,6 +21,7 @@ from typing import Any
 from llc import kept
 from llc.artifacts import write_text
 from llc.config import ConfigError, nearest
+from llc.records import column_of
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class SweepJob:
             "job_id": self.number,
             "run_id": self.run_id,
             "target_id": self.target_id,
-            **self.swept,
+            **{column_of(key): value for key, value in self.swept.items()},
             "n_data": self.n_data,
             "target_params": self.target_params,
             "seed": self.seed,
