@@ -93,13 +93,6 @@ def test_values_that_are_one_number_are_as_many_levels_as_texts(tmp_path: Path) 
     assert list(along.figures(found))
 
 
-def test_presets_of_samplers_are_an_axis(tmp_path: Path) -> None:
-    found = made(tmp_path, grid(sampler_preset=["a", "b"], seed=[0]), lambda _: {"sgld": 5.0})
-    assert [axis.key for axis in found.axes] == ["sampler_preset"]
-    assert list(along.figures(found))
-    assert list(traces.figures(found))
-
-
 def test_where_only_seeds_are_swept_they_are_the_axis(tmp_path: Path) -> None:
     found = made(tmp_path, grid(seed=[3, 1]), lambda job: {"gibbs": float(job["seed"])})
     assert [(axis.key, axis.levels) for axis in found.by] == [("seed", (1.0, 3.0))]
