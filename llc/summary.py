@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from llc import code, records
+from llc import code, made, records
 from llc.accuracy import accuracy
 from llc.artifacts import whole
 from llc.failures import log_of, reason
@@ -243,9 +243,11 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
         _write(near, into / "accuracy.csv")
     else:
         (into / "accuracy.csv").unlink(missing_ok=True)
-    _write(estimates, into / "estimates.csv")
-    _write(failures, into / "failures.csv")
-    _write(summarise(done, runs), into / "summary.csv")
+    tables = {"estimates.csv": estimates, "failures.csv": failures, "summary.csv": summarise(done, runs)}
+    for name, table in tables.items():
+        _write(table, into / name)
+    found = {run.about["run_id"]: run.about["files"][METRICS]["sha256"] for run in runs}
+    made.note(into, [*tables, *(["accuracy.csv"] if len(near) else [])], found)
     if mixed(runs):
         print(f"the rows were not all made by the same code (column {CODE}): {', '.join(mixed(runs))} differ")
     return failures
