@@ -265,7 +265,7 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
     ("a module that nothing imports", new_file("llc/extra.py", "FACTOR = 2\n"), NOTHING, ""),
     (
         "the text of a rule",
-        file("workflow/rules/run.smk", '        "python {params.train}', '        "python  {params.train}'),
+        file("workflow/rules/run.smk", '        "python {params.train:q}', '        "python  {params.train:q}'),
         NOTHING,
         "",
     ),
