@@ -36,19 +36,24 @@ def main() -> None:
 
 def _in_a_worker(train: str, members: Members) -> int:
     """Return how many of the jobs a new worker has done before it ended."""
-    command = [sys.executable, "-m", "llc.batch", "--worker", train]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
+    done, report = os.pipe()  # of its own: jobs may print, also when their process ends
+    command = [sys.executable, "-m", "llc.batch", "--worker", train, str(report)]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[report], text=True) as worker,
+        os.fdopen(done) as lines,
+    ):
+        os.close(report)
         assert worker.stdin is not None
-        assert worker.stdout is not None
         # A worker that has ended before it could read has done none.
         with suppress(BrokenPipeError), worker.stdin:
             json.dump(members, worker.stdin)
-        return sum(1 for _ in worker.stdout)  # a line for each job
+        return sum(1 for _ in lines)  # one for each job
 
 
-def _work(train: str) -> None:
+def _work(train: str, report_fd: int) -> None:
     members: Members = json.load(sys.stdin)
-    with os.fdopen(os.dup(1), "w") as report:
+    os.set_inheritable(report_fd, False)  # processes of a job are not to keep it open
+    with os.fdopen(report_fd, "w") as report:
         for member in members:
             # Without its target a job has not started, as when it is on its own.
             if all(Path(file).exists() for file in member["needs"]):
@@ -93,6 +98,6 @@ def _run(train: str, arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--worker":
-        _work(sys.argv[2])
+        _work(sys.argv[2], int(sys.argv[3]))
     else:
         main()

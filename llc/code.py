@@ -70,7 +70,7 @@ def _modules(root: str, samplers: tuple[str, ...]) -> tuple[tuple[str, str], ...
         key = path.relative_to(PACKAGE.parent).as_posix()
         if name in NO_NUMBERS or name.startswith("llc.config.") or key in found:
             continue
-        found[key] = substance(path)
+        found[key] = substance(parse(path))
         waiting += filter(_is_ours, imports(path, name))
     return tuple(sorted(found.items()))
 
@@ -99,8 +99,8 @@ def parse(path: Path) -> ast.Module:
         raise ConfigError(f"{path}: {error}; mend it, or no run can be told from a stale one") from None
 
 
-def substance(path: Path) -> str:
-    """Return twelve hex digits of a file's syntax tree, without docstrings and places."""
+def substance(tree: ast.Module) -> str:
+    """Return twelve hex digits of a syntax tree, without docstrings and places."""
 
     def text(node: object) -> str:
         if isinstance(node, list):
@@ -112,7 +112,7 @@ def substance(path: Path) -> str:
             values["body"] = node.body[ast.get_docstring(node, clean=False) is not None :]
         return f"{type(node).__name__}({','.join(f'{k}={text(v)}' for k, v in values.items())})"
 
-    return hashlib.sha256(text(parse(path)).encode()).hexdigest()[:12]
+    return hashlib.sha256(text(tree).encode()).hexdigest()[:12]
 
 
 def imports(path: Path, name: str) -> set[str]:

@@ -46,7 +46,7 @@ def load(config: TeacherData | DigitsData | NpzData, seed: int, model: Model | N
         assert model is not None  # parsed: llc's own models, which are built before their data
         return _teacher(config, seed, model)
     if isinstance(config, NpzData):
-        x, y = npz.load(Path(config.path))
+        x, y = npz.load(Path(config.path), sha256=config.sha256)
         assert config.n_data is not None  # parsed: filled in
         return _split(x, y, config.n_data, seed, config.sigma)
     x, y = _read_digits()

@@ -27,7 +27,7 @@ def _fitting(name: str, source: Any, job: Job, problem: Problem) -> Dataset:
     if "rows" in source:
         x, y = data.x_test, data.y_test
     elif "path" in source:
-        x, y = npz.load(Path(source["path"]), key)
+        x, y = npz.load(Path(source["path"]), key, source.get("sha256"))
     else:
         x, y, *_ = call_own(key, source["_target_"], {}, job.seed, own.folder(job))
     if y.dtype.kind == "f" and y.size == len(y) and data.y.size == len(data.y):

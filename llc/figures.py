@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import shutil
 import sys
 from pathlib import Path
@@ -48,9 +49,10 @@ def write(folder: Path, captions: Path) -> None:
             for name, figure in figures(table) if len(table.estimates) else ():
                 style.save(figure, into / kind / name)
                 drawn.append(Drawn(kind, title.format(name), into / kind / f"{name}.svg"))
-    write_text(folder / PAGE, page(folder, table, drawn, captions))
+    text = page(folder, table, drawn, captions)
+    write_text(folder / PAGE, text)
     files = sorted(path.relative_to(into).as_posix() for path in into.glob("*/*.*"))
-    write_json(into / MADE, {"code": made_with, "files": files})
+    write_json(into / MADE, {"code": made_with, "files": files, "page": hashlib.sha256(text.encode()).hexdigest()})
 
 
 def main() -> None:

@@ -12,10 +12,11 @@ import shutil
 import sys
 import tarfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from llc import locks, own, plan, sweep
+from llc import locks, own, plan, records, sweep
 from llc.artifacts import whole
 from llc.config import ConfigError, require
 from llc.records import METRICS
@@ -67,7 +68,16 @@ def _needed(root: Path) -> set[str]:
         if table.parent.name not in names:
             jobs = read_jobs(table)
             ids |= {*jobs["run_id"], *jobs["target_id"]}
-    return ids
+    return ids | _own_targets(root, ids)
+
+
+def _own_targets(root: Path, run_ids: Iterable[str]) -> set[str]:
+    """Return the targets that finished runs are around: not the sweep's any more where it got more checkpoints."""
+    found: set[str] = set()
+    for run_id in run_ids:
+        with suppress(records.BadRun, KeyError):
+            found.add(records.read_info(root / "results" / "runs" / run_id)["target_id"])
+    return found
 
 
 def _jobs(root: Path, name: str) -> list[sweep.SweepJob]:
@@ -109,6 +119,9 @@ def _megabytes(size: int) -> str:
 def delete(kept: Iterable[Kept]) -> None:
     """Delete folders; what makes each complete goes first, so that none is half there and taken for whole."""
     for folder in kept:
+        if folder.path.is_symlink():  # what is elsewhere is not ours
+            folder.path.unlink()
+            continue
         (folder.path / COMPLETE[folder.kind]).unlink(missing_ok=True)
         shutil.rmtree(folder.path)
 
@@ -136,8 +149,9 @@ def archive(root: Path, name: str, file: Path) -> list[Path]:
             f"sweep={name}: {len(made.to_run())} jobs to run, then the table; finish it first\n{plan.text(made)}"
         )
     folders = [tables, *(root / "results" / "runs" / job.run_id for job in jobs)]
-    targets = {root / "results" / "targets" / job.target_id for job in jobs}
-    folders += sorted(target for target in targets if target.exists())
+    ids = {job.target_id for job in jobs} | _own_targets(root, (job.run_id for job in jobs))
+    targets = (root / "results" / "targets" / target_id for target_id in sorted(ids))
+    folders += [target for target in targets if target.exists()]
     # Of installed packages it is the version that counts.
     named = {file for job in jobs for file in job.files if not own.installed(Path(file))}
     files = {Path(os.path.normpath(file)) for file in named}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from llc import artifacts, code, elsewhere, known, locks, losses, restrict, target
+from llc import artifacts, code, elsewhere, known, locks, losses, own, restrict, target
 from llc.config import Job, require
 from llc.equal import forget
 from llc.ids import run_id, target_id
@@ -76,9 +76,12 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         others = elsewhere.load(job, problem)
         patterns = job.posterior.restrict
         moving = None if patterns is None else restrict.moving(patterns, model.layout)
+    own.check_unchanged(job)
     with timings.measure("train"):
         made = target.load(Path(job.target), job, problem) if job.target else target.make(job, problem)
     found = made if job.target else made.at(job.checkpoint)
+    if job.target:  # which other code may have trained
+        made_with |= target.trained_with(Path(job.target))
     log.info(
         "w*: %d parameters, L_n(w*) = %.6g, |grad| = %.3g, %s after %d + %d steps",
         model.n_params, found.loss, found.grad_norm, found.stopped, found.steps, found.polish_steps,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
 import platform
 import re
 from importlib.metadata import version
@@ -20,10 +22,11 @@ from llc import own
 from llc.artifacts import write_text
 
 PLANNING = (
-    "code", "complete", "compose", "expand", "ids", "kept", "npz", "own", "points", "restrict", "seeds", "sweep",
-    "weights", "widths",
+    "code", "complete", "compose", "expand", "ids", "kept", "npz", "own", "points", "records", "restrict", "seeds",
+    "sweep", "weights", "widths",
 )  # fmt: skip
-RESOLVER = re.compile(rb"\$\{[^}]*:")  # ${oc.env:…}, ${now:…}: what they give is in no file
+# ${oc.env:…}, ${now:…}, hydra.searchpath: what they give is in no file of conf/
+OUTSIDE = re.compile(rb"\$\{[^}]*:|searchpath")
 
 
 class MadeFrom(NamedTuple):
@@ -42,10 +45,12 @@ class Kept(NamedTuple):
 
 def made_from(file: Path, conf: Path, cwd: Path) -> MadeFrom:
     """Return what the jobs of a sweep file are made from, as it is now."""
-    presets = [path for path in sorted(conf.rglob("*")) if path.is_file() and path.parent != conf / "sweep"]
+    # Hydra follows links to folders, as rglob does not.
+    folders = (Path(folder) / name for folder, _, names in os.walk(conf, followlinks=True) for name in names)
+    presets = [path for path in sorted(folders) if path.is_file() and path.parent != conf / "sweep"]
     sweep = file.read_bytes()
     contents = {str(path): path.read_bytes() for path in [*presets, *_named(file, sorted(conf.glob("sweep/*.yaml")))]}
-    if any(RESOLVER.search(content) for content in [*contents.values(), sweep]):
+    if any(OUTSIDE.search(content) for content in [*contents.values(), sweep]):
         return MadeFrom(None, "")
     here = Path(__file__).parent
     code = [*(here / f"{name}.py" for name in PLANNING), *sorted((here / "config").glob("*.py"))]
@@ -67,16 +72,20 @@ def _named(file: Path, sweeps: list[Path]) -> list[Path]:
     return sorted(found[1:])
 
 
-def _rest(file: Path) -> Any:
-    """Return what a sweep file says beside its points; a CSV says nothing else."""
+def _rest(file: Path) -> str | bytes:
+    """Return the text of a sweep file beside its points; a CSV has no other."""
     if file.suffix == ".csv":
-        return None
+        return ""
     try:
-        rest = yaml.safe_load(file.read_text(encoding="utf-8"))
-        del rest["hydra"]["sweeper"]["params"]
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+        text = file.read_text(encoding="utf-8")
+        node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+        for name in ("hydra", "sweeper", "params"):
+            node = next(value for key, value in node.value if key.value == name)
+    except (yaml.YAMLError, UnicodeDecodeError, StopIteration, AttributeError, TypeError, ValueError):
         return file.read_bytes()  # a mistake, for which there will be an error
-    return rest
+    start, end = node.start_mark.index, node.end_mark.index
+    # What is anchored there may be said elsewhere too.
+    return text if "&" in text[start:end] else text[:start] + text[end:]
 
 
 def read(path: Path, now: MadeFrom) -> Kept:
@@ -92,9 +101,9 @@ def read(path: Path, now: MadeFrom) -> Kept:
         return Kept([], False)
 
 
-def write(path: Path, now: MadeFrom, jobs: list[dict[str, Any]]) -> None:
-    """Keep the jobs of a sweep."""
-    if now.base is None:
+def write(path: Path, now: MadeFrom, jobs: list[dict[str, Any]], since_ns: int) -> None:
+    """Keep the jobs of a sweep, unless a file or folder of theirs has changed ``since_ns``, while they were made."""
+    if now.base is None or any(_changed_ns(named) >= since_ns for named in _paths(jobs)):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {**now._asdict(), "files": _files(jobs), "sha256": _digest(jobs), "jobs": jobs}
@@ -106,15 +115,28 @@ def _digest(jobs: list[dict[str, Any]]) -> str:
 
 
 def _files(jobs: list[dict[str, Any]]) -> dict[str, list[Any] | None]:
-    """Return what a change of a file that the ids of the jobs depend on is known by: its size and time.
+    """Return what a change of a file that the ids of the jobs depend on is known by.
 
     Of a folder that modules are looked for in it is their names: one that is new may be imported in another's place.
     """
     found: dict[str, list[Any] | None] = {}
-    for path in sorted({path for job in jobs for path in [*job["files"], *job["folders"]]}):
+    for path in _paths(jobs):
         try:
             stat = Path(path).stat()
-            found[path] = own.modules(Path(path)) if Path(path).is_dir() else [stat.st_size, stat.st_mtime_ns]
+            file = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+            found[path] = own.modules(Path(path)) if Path(path).is_dir() else file
         except OSError:
             found[path] = None
     return found
+
+
+def _paths(jobs: list[dict[str, Any]]) -> list[str]:
+    return sorted({path for job in jobs for path in [*job["files"], *job["folders"]]})
+
+
+def _changed_ns(path: str) -> int | float:
+    """Return when a file or folder was last changed or moved there, which no copying sets back."""
+    try:
+        return Path(path).stat().st_ctime_ns
+    except OSError:
+        return math.inf

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from llc.config import ConfigError
+from llc.config import CHANGED, ConfigError
 
 MAX_CLASSES = 100_000
 
@@ -34,14 +34,22 @@ class Description(NamedTuple):
     classes: bool
 
 
-def load(path: Path, key: str = "data.path") -> Arrays:
+def load(path: Path, key: str = "data.path", sha256: str | None = None) -> Arrays:
     """Read the arrays ``x`` and ``y`` of the npz file that ``key`` names; nothing in it is executed.
 
     Raises
     ------
     ConfigError
-        If the file cannot be read or its arrays have the wrong names, shapes or values.
+        If the file cannot be read, its arrays have the wrong names, shapes or values, or its digest is not ``sha256``.
     """
+    arrays, found = _read(path, key)
+    if sha256 not in (None, found):
+        raise ConfigError(f"{key}={str(path)!r}: {CHANGED}")
+    return arrays
+
+
+def _read(path: Path, key: str) -> tuple[Arrays, str]:
+    """Return what is in a file and the digest of what was read."""
 
     def refuse(problem: str) -> ConfigError:
         return ConfigError(f"{key}={str(path)!r}: {problem}")
@@ -54,6 +62,8 @@ def load(path: Path, key: str = "data.path") -> Arrays:
                     f"has no array {sorted(missing)}, only {file.files}; save it with np.savez(path, x=…, y=…)"
                 )
             x, y = file["x"], file["y"]
+            stream.seek(0)  # after it was read: else it may change in between
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     except FileNotFoundError:
         raise refuse("no such file; a relative path starts where the command is started") from None
     except ConfigError:
@@ -69,12 +79,12 @@ def load(path: Path, key: str = "data.path") -> Arrays:
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise refuse("x and y must be finite; it holds NaN or infinity")
     if y.dtype.kind == "f":
-        return Arrays(x, y.reshape(len(y), -1))
+        return Arrays(x, y.reshape(len(y), -1)), sha256
     if y.ndim != 1 or y.min() < 0 or y.max() >= MAX_CLASSES:
         raise refuse(
             f"y of integers are classes: shape (n,), values 0, 1, … below {MAX_CLASSES}; save real targets as floats"
         )
-    return Arrays(x, y.astype(np.int32))
+    return Arrays(x, y.astype(np.int32)), sha256
 
 
 def describe(path: Path, key: str = "data.path") -> Description:
@@ -89,7 +99,7 @@ def describe(path: Path, key: str = "data.path") -> Description:
 
 @lru_cache(maxsize=64)
 def _describe(path: Path, key: str, _mtime_ns: int, _size: int) -> Description:
-    x, y = load(path, key)
+    (x, y), sha256 = _read(path, key)
     classes = y.ndim == 1
     d_out = int(y.max()) + 1 if classes else y.shape[1]
-    return Description(hashlib.sha256(path.read_bytes()).hexdigest(), len(x), x.shape[1], d_out, classes)
+    return Description(sha256, len(x), x.shape[1], d_out, classes)

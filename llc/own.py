@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from llc import code
-from llc.config import ConfigError, Job, nearest
+from llc.config import CHANGED, ConfigError, Job, nearest
 
 ROOT = code.PACKAGE.parent  # of the project
 
@@ -25,8 +25,13 @@ class Found(NamedTuple):
     """The code that import paths stand for."""
 
     sha256: str
-    files: tuple[str, ...]  # whose substance is in it
+    digests: tuple[tuple[str, str], ...]  # of the files whose substance is in it
     folders: tuple[str, ...]  # that they, and what was not found, were looked for in
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return the files whose substance is in it."""
+        return tuple(file for file, _ in self.digests)
 
 
 class _Module(NamedTuple):
@@ -93,7 +98,21 @@ def find(paths: tuple[tuple[str, str], ...], folder: Path) -> Found:
     text = "".join(f"{name}={digests[name]};" for name in sorted(digests))
     folders |= {file.parent for file in files.values()}
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    return Found(sha256, tuple(sorted(map(str, files.values()))), tuple(sorted(map(str, folders))))
+    of_files = sorted((str(file), digests[name]) for name, file in files.items())
+    return Found(sha256, tuple(of_files), tuple(sorted(map(str, folders))))
+
+
+def check_unchanged(job: Job) -> None:
+    """Raise ConfigError if the modules of ``job``, imported by now, are not those that its id was made with."""
+    by_key = paths(job) if job.stage == "run" else targets(job)
+    for file, digest in find(tuple(sorted(by_key.items())), folder(job)).digests if by_key else ():
+        _check_unchanged(Path(file), digest)
+
+
+@lru_cache
+def _check_unchanged(file: Path, digest: str) -> None:  # once a process: what is imported stays as it is
+    if _digest(file, code.parse.__wrapped__) != digest:
+        raise ConfigError(f"{file}: {CHANGED}")
 
 
 def modules(folder: Path) -> list[str]:
@@ -219,5 +238,5 @@ def _in(name: str, folders: Sequence[Path]) -> _Module | None:
     return _Module(None, tuple(bare)) if bare else None
 
 
-def _digest(file: Path) -> str:
-    return code.substance(file) if file.suffix == ".py" else hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+def _digest(file: Path, parse: Callable[[Path], ast.Module] = code.parse) -> str:
+    return code.substance(parse(file)) if file.suffix == ".py" else hashlib.sha256(file.read_bytes()).hexdigest()[:12]

@@ -5,14 +5,15 @@ The answer comes from the run directories alone, so it travels with them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llc import code, locks, records
+from llc import code, locks, made, records
 from llc.failures import reason
 from llc.records import MADE, METRICS, PAGE
 from llc.sweep import SweepJob
@@ -30,6 +31,7 @@ class State:
     note: str = ""  # of a failed one: its last error; of a damaged one: what is wrong
     core_s: float | None = None  # core-seconds that a finished one took
     made_ns: int = 0  # when its result was written
+    sha256: str = ""  # of what it has found
 
     def causes(self) -> tuple[str, ...]:
         """Return what makes it stale, if anything does."""
@@ -85,7 +87,8 @@ def run_state(folder: Path, samplers: Iterable[str], keep_code: bool) -> State:
     if damage:
         return State("stale", (DAMAGED,), f"{folder}/{damage[0][0]}: {damage[0][1]}")
     core_s = sum(about["timings_s"].values()) * about["threads"]
-    return _by_code(about["code"], code.modules("run", samplers), keep_code, core_s, made_ns)
+    state = _by_code(about["code"], code.modules("run", samplers), keep_code, core_s)
+    return replace(state, made_ns=made_ns, sha256=about["files"][METRICS]["sha256"])
 
 
 def target_state(folder: Path, keep_code: bool) -> State:
@@ -104,6 +107,14 @@ def target_state(folder: Path, keep_code: bool) -> State:
     return _by_code(made_with, code.modules("target"), keep_code, core_s)
 
 
+def tables_stale(plan: Plan, results: Path) -> bool:
+    """Return whether the tables of a sweep whose runs are all done are damaged, or of what runs had found before."""
+    folder = results / "sweeps" / plan.name
+    # Those that are not there are made anyway, and so are those of runs that are to be made.
+    there = (folder / "summary.csv").exists() and not plan.to_run()
+    return there and not made.as_noted(folder, {run_id: state.sha256 for run_id, state in plan.runs.items()})
+
+
 def figures_stale(folder: Path, captions: Path) -> list[str]:
     """Return what makes the figures and the page of a sweep stale: modules and texts that changed, or DAMAGED.
 
@@ -120,10 +131,11 @@ def figures_stale(folder: Path, captions: Path) -> list[str]:
     try:
         about = json.loads((figures / MADE).read_text(encoding="utf-8"))
         made_with, files = dict(about["code"]), list(about["files"])
+        whole = hashlib.sha256((folder / PAGE).read_bytes()).hexdigest() == about["page"]
     except (OSError, ValueError, KeyError, TypeError):
         return [DAMAGED]
-    gone = not all((figures / name).exists() for name in files)
-    return [DAMAGED] if gone else code.changed(made_with, code.figures(captions))
+    whole = whole and all((figures / name).exists() for name in files)
+    return code.changed(made_with, code.figures(captions)) if whole else [DAMAGED]
 
 
 def _not_done(folder: Path) -> State:
@@ -133,11 +145,9 @@ def _not_done(folder: Path) -> State:
     return State("failed", note=f"{reason(log)}\n      log: {log}") if log.exists() else State("missing")
 
 
-def _by_code(
-    made_with: Mapping[str, str], now: Mapping[str, str], keep_code: bool, core_s: float, made_ns: int = 0
-) -> State:
+def _by_code(made_with: Mapping[str, str], now: Mapping[str, str], keep_code: bool, core_s: float) -> State:
     changed = () if made_with == now else tuple(code.changed(made_with, now))
-    return State("stale" if changed and not keep_code else "done", changed, core_s=core_s, made_ns=made_ns)
+    return State("stale" if changed and not keep_code else "done", changed, core_s=core_s)
 
 
 def text(plan: Plan) -> str:

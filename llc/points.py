@@ -22,12 +22,14 @@ from omegaconf import OmegaConf
 
 from llc.compose import check_keys, not_syntax
 from llc.config import ConfigError
+from llc.records import COLUMNS, column_of
 
 # What Hydra's grammar also makes of it, at a hundredth of the cost.
 PLAIN_NUMBER = re.compile(
     r"([a-z_]\w*(?:\.[a-z_]\w*)*)=(?:(-?(?:0|[1-9][0-9]*))|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?))",
     re.ASCII,
 )
+OF_SAMPLERS = re.compile("(gibbs|hmc|mclmc|nuts|sgld|llc_mean|llc_mcse|rhat|loss_star)_")
 GLOBAL = re.compile("#.*@package _global_")
 
 
@@ -88,6 +90,7 @@ def _axis(text: str) -> tuple[str, list[str]]:
         )
     check_keys([text])
     (override,) = parse_overrides([text])
+    _check_column(override.key_or_group)
     key = override.get_key_element()
     if override.is_delete():
         if not isinstance(override.value(), str):  # of which Hydra's own error is a traceback
@@ -103,6 +106,12 @@ def _axis(text: str) -> tuple[str, list[str]]:
     if not values:
         raise ConfigError(f"{text}: it has no values")
     return override.key_or_group, values
+
+
+def _check_column(key: str) -> None:
+    """Raise ConfigError for a swept key that has the name of another column of the tables."""
+    if key == column_of(key) and (key in COLUMNS or OF_SAMPLERS.match(key)):
+        raise ConfigError(f"{key}: is another column of the tables; give it another name, such as my_{key}")
 
 
 def _lines(file: Path) -> dict[str, int]:
@@ -123,6 +132,8 @@ def _csv_points(file: Path) -> Iterator[Point]:
             raise ConfigError(f"line 1: {header} must be keys, each once, none empty")
         try:
             check_keys(f"{key}=x" for key in header)
+            for key in header:
+                _check_column(key.lstrip("+"))
         except ConfigError as error:
             raise ConfigError(f"line 1: {error}") from None
         for cells in lines:

@@ -6,14 +6,31 @@ names it: ``Updated input files: .cache/stale/llc/posterior.py``.
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
 def stamp(folder: Path, why: str, result: Path) -> str:
     """Return the path of the stamp named ``why``, newer than the ``result`` that it makes stale."""
     path = folder / why
+    for each in (path, result):
+        not_ahead(each)
     if not path.exists() or path.stat().st_mtime_ns <= result.stat().st_mtime_ns:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(str(time.time_ns()))  # Snakemake also compares what is in it
+        now = time.time_ns()
+        path.write_text(str(now))  # Snakemake also compares what is in it
+        os.utime(path, ns=(now, now))  # a file system's own clock may be behind by a tick
     return path.as_posix()
+
+
+def not_ahead(path: Path) -> None:
+    """Date a file now that is dated in the future, as copies from a machine whose clock is ahead are.
+
+    Snakemake takes it for newer than all that is made, and what is made of it for out of date.
+    """
+    now = time.time_ns()
+    with suppress(OSError):
+        if path.stat().st_mtime_ns > now:
+            os.utime(path, ns=(now, now))

@@ -9,18 +9,18 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
-from llc import code, records
+from llc import code, made, records
 from llc.accuracy import accuracy
 from llc.artifacts import whole
 from llc.failures import log_of, reason
-from llc.records import METRICS, PAGE, BadRun, Run, Value
+from llc.records import METRICS, PAGE, BadRun, Run, Value, column_of
 
 JOB_COLUMNS = ["job_id", "run_id"]
 COMMON_COLUMNS = ["n_data", "target_params", "seed"]
@@ -28,6 +28,13 @@ CODE = "code"  # the digest of the modules that a run was made with
 ELSEWHERE = "llc_mean_"  # and the name of data that the sampler did not draw from
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
 FAILURE_COLUMNS = ["job_id", "run_id", "reason", "log", "overrides"]
+TEXT = {"run_id", "target_id", "samplers", "overrides"}  # even where all look like numbers
+KINDS: tuple[tuple[Callable[[str], Any], str, str], ...] = (
+    # what a text may be of, and its type where some cells are empty, and where none is
+    (int, "Int64", "int64"),
+    (float, "float64", "float64"),
+    ({"True": True, "False": False}.__getitem__, "boolean", "bool"),
+)
 SHOWN = 10  # damaged runs that one message names
 
 
@@ -82,22 +89,43 @@ def _multirun_job(run: Path, about: dict[str, Any]) -> dict[str, Any]:
     """Return a job's row from the folder of a plain ``train.py -m``."""
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     said = run / ".hydra" / "overrides.yaml"  # not there with hydra.output_subdir=null
-    overrides = yaml.safe_load(said.read_text(encoding="utf-8")) if said.exists() else []
+    overrides = yaml.safe_load(said.read_text(encoding="utf-8")) if said.exists() else None
+    swept = dict(override.lstrip("+").split("=", 1) for override in overrides or [] if "=" in override)
     return {
         "job_id": _number(run),
         "run_id": about["run_id"],
-        **dict(override.lstrip("+").split("=", 1) for override in overrides if "=" in override),
+        **{column_of(key): _resolved(config, key, text) for key, text in swept.items()},
         "n_data": config["data"]["n_data"],
         "target_params": config["model"]["target_params"],
         "seed": config["seed"],
     }
 
 
+def _resolved(config: Any, key: str, text: str) -> str | int | float:
+    """Return the number, or whether, that an override has set; else its text."""
+    for name in key.split("."):
+        config = config.get(name) if isinstance(config, dict) else None
+    return config if isinstance(config, int | float) else text
+
+
 def read_jobs(path: Path) -> pd.DataFrame:
-    """Read ``jobs.csv``; ids stay text even where they look like numbers, and counts whole where some are empty."""
-    text = {column: str for column in ("run_id", "target_id", "samplers", "overrides")}
-    jobs = pd.read_csv(path, dtype=text)
-    return jobs.astype({column: "Int64" for column in ("n_data", "target_params") if jobs[column].isna().any()})
+    """Read ``jobs.csv``, its numbers as such where they are written back as they were; an empty cell is nothing."""
+    jobs = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return jobs.apply(lambda column: column if column.name in TEXT else _typed(column))
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """Return a column of texts as what all of it is the text of: whole numbers, numbers, whether; or texts."""
+    there = column != ""
+    given = column[there]
+    for of, some, all_ in KINDS:
+        try:
+            values = [of(text) for text in given]
+            if [str(value) for value in values] == list(given) and all(value == value for value in values):  # no NaN
+                return pd.Series(values, given.index, all_ if there.all() else some).reindex(column.index)
+        except (ValueError, KeyError, OverflowError):
+            continue
+    return column.where(there)
 
 
 def _finished(jobs: pd.DataFrame, results: Path) -> tuple[pd.DataFrame, list[Run]]:
@@ -215,9 +243,11 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
         _write(near, into / "accuracy.csv")
     else:
         (into / "accuracy.csv").unlink(missing_ok=True)
-    _write(estimates, into / "estimates.csv")
-    _write(failures, into / "failures.csv")
-    _write(summarise(done, runs), into / "summary.csv")
+    tables = {"estimates.csv": estimates, "failures.csv": failures, "summary.csv": summarise(done, runs)}
+    for name, table in tables.items():
+        _write(table, into / name)
+    found = {run.about["run_id"]: run.about["files"][METRICS]["sha256"] for run in runs}
+    made.note(into, [*tables, *(["accuracy.csv"] if len(near) else [])], found)
     if differ := mixed(runs):
         print(f"the rows were not all made by the same code (column {CODE}): {', '.join(differ)} differ")
     return failures

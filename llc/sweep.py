@@ -13,6 +13,7 @@ import csv
 import io
 import shlex
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 from llc import kept
 from llc.artifacts import write_text
 from llc.config import ConfigError, nearest
+from llc.records import column_of
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class SweepJob:
             "job_id": self.number,
             "run_id": self.run_id,
             "target_id": self.target_id,
-            **self.swept,
+            **{column_of(key): value for key, value in self.swept.items()},
             "n_data": self.n_data,
             "target_params": self.target_params,
             "seed": self.seed,
@@ -109,13 +111,14 @@ def load(name: str, conf: Path, cwd: Path, keep: Path | None = None) -> list[Swe
     file = find(name, conf)
     if keep is None:
         return _expand(file, conf, cwd, {})
-    made_from = kept.made_from(file, conf, cwd)
+    since, made_from = time.time_ns(), kept.made_from(file, conf, cwd)
     before = kept.read(keep / f"{name}.json", made_from)
     jobs = [SweepJob(**job) for job in before.jobs]
     if before.current:
         return jobs
     jobs = _expand(file, conf, cwd, {tuple(job.overrides): job for job in jobs})
-    kept.write(keep / f"{name}.json", made_from, [vars(job) for job in jobs])
+    if kept.made_from(file, conf, cwd) == made_from:  # else an edit may be half in it
+        kept.write(keep / f"{name}.json", made_from, [vars(job) for job in jobs], since)
     return jobs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping
 from functools import partial
@@ -116,7 +117,7 @@ def _measure(
 def _read(job: Job, problem: Problem) -> Float[np.ndarray, " dim"]:
     assert job.training.path is not None  # parsed: it goes with w_star=file
     path = Path(job.training.path)
-    w_star = weights.load(path, problem.model.layout).astype(job.precision)
+    w_star = weights.load(path, problem.model.layout, job.training.sha256).astype(job.precision)
     loss, _ = full_loss(w_star, problem)
     require(math.isfinite(loss), "training.path", str(path), f"weights at which L_n is finite, here it is {loss}")
     return w_star
@@ -165,6 +166,20 @@ def load(folder: Path, job: Job, problem: Problem) -> Target:
                 folder, f"its L_n(w*) is {found.loss}, on this job's data it is {loss}: trained on other data"
             )
     return found
+
+
+def trained_with(folder: Path) -> dict[str, str]:
+    """Return the digests of the modules that a target was made with.
+
+    Raises
+    ------
+    BadTarget
+        If it does not say.
+    """
+    try:
+        return dict(json.loads((folder / "target.json").read_text(encoding="utf-8"))["code"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadTarget(folder, f"it is damaged ({error!r})") from None
 
 
 def full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from llc.config import ConfigError, nearest
+from llc.config import CHANGED, ConfigError, nearest
 
 FLAT = "w_star"  # the one array of a file that holds the flat vector, as target.npz does
 SHOWN = 5
@@ -28,15 +28,17 @@ class Description(NamedTuple):
     shapes: Mapping[str, tuple[int, ...]]
 
 
-def load(path: Path, layout: Layout) -> Float[np.ndarray, " dim"]:
+def load(path: Path, layout: Layout, sha256: str | None = None) -> Float[np.ndarray, " dim"]:
     """Return the weights of a file as one vector in float64, in the order of ``layout``.
 
     Raises
     ------
     ConfigError
-        If the file cannot be read, or its arrays are not the parameters of the model.
+        If the file cannot be read, its arrays are not the parameters of the model, or its digest is not ``sha256``.
     """
-    arrays = _read(path)
+    arrays, found = _read(path)
+    if sha256 not in (None, found):
+        raise _refuse(path, CHANGED)
     check(path, {name: array.shape for name, array in arrays.items()}, layout)
     parts = [arrays[FLAT]] if set(arrays) == {FLAT} else [arrays[name] for name, _ in layout]
     w = np.concatenate([np.asarray(part, np.float64).ravel() for part in parts])
@@ -75,34 +77,37 @@ def describe(path: Path) -> Description:
 
 @lru_cache(maxsize=64)
 def _describe(path: Path, _mtime_ns: int, _size: int) -> Description:
-    shapes = {name: array.shape for name, array in _read(path).items()}
-    return Description(hashlib.sha256(path.read_bytes()).hexdigest(), shapes)
+    arrays, sha256 = _read(path)
+    return Description(sha256, {name: array.shape for name, array in arrays.items()})
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of a file by name, dots in it as slashes; nothing in it is executed."""
+def _read(path: Path) -> tuple[dict[str, np.ndarray], str]:
+    """Return the arrays of a file by name, dots in it as slashes, and the digest of what was read."""
     if path.suffix not in (".npz", ".safetensors"):
         raise _refuse(path, "must end with .npz or .safetensors; save it so, a pickle could run code")
     try:
         if path.suffix == ".npz":
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
+                stream.seek(0)  # after it was read: else it may change in between
+                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         else:
-            arrays = _read_safetensors(path)
+            content = path.read_bytes()
+            arrays, sha256 = _parse_safetensors(content), hashlib.sha256(content).hexdigest()
     except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise _refuse(path, f"not a readable {path.suffix} file of plain arrays ({error})") from None
     for name, array in arrays.items():
         if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
             raise _refuse(path, f"{name} is of {array.dtype}: weights are floats")
-    return {name.replace(".", "/"): array for name, array in arrays.items()}
+    return {name.replace(".", "/"): array for name, array in arrays.items()}, sha256
 
 
-def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+def _parse_safetensors(content: bytes) -> dict[str, np.ndarray]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
-        return load(path.read_bytes())
+        return load(content)
     except SafetensorError as error:
         raise ValueError(error) from None
     except KeyError as error:

@@ -14,13 +14,19 @@ from projects import Project
 from llc import batch
 
 TRAIN = """\
-import os, signal, sys
+import atexit, os, signal, sys
+
+def late():
+    atexit.register(print, "bye\\nbye\\nbye")
+    raise KeyboardInterrupt
+
 print(os.getpid(), *sys.argv[1:], flush=True)
 {
     "well": lambda: None,
     "raise": lambda: 1 / 0,
     "exit": lambda: sys.exit("train.py: wrong"),
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "late": late,
     "below": lambda: os.system("echo from below"),
 }[sys.argv[1]]()
 print("end")
@@ -37,7 +43,7 @@ def run(folder: Path, *whats: str, needs: tuple[str, ...] = ()) -> list[list[str
     (folder / "batch.json").write_text(json.dumps({"members": members}))
     command = [sys.executable, "-m", "llc.batch", "train.py", "batch.json", "1"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    assert done.stdout == ""
+    assert done.stdout == "bye\n" * 3 * whats.count("late")
     logs = [folder / f"{i}/snakemake.log" for i in range(len(whats))]
     return [log.read_text().splitlines() if log.exists() else [] for log in logs]
 
@@ -64,6 +70,12 @@ def test_a_job_that_takes_its_process_down_gets_one_of_its_own_and_the_others_go
     assert [log[-1] == "end" for log in logs] == [True, False, True, True]
     assert len({first, killed, third}) == 3
     assert third == fourth
+
+
+def test_what_a_process_prints_when_it_ends_is_not_taken_for_jobs_that_are_done(tmp_path: Path) -> None:
+    late, *well = run(tmp_path, "late", "well", "well")
+    assert late[-1] != "end"
+    assert [log[-1:] for log in well] == [["end"], ["end"]]
 
 
 def test_a_result_that_was_to_be_replaced_does_not_pass_for_the_one_of_a_job_that_fails(tmp_path: Path) -> None:

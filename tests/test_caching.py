@@ -1,5 +1,7 @@
 """What an edit makes run again, and what not: each row asks the real Snakemake for its plan."""
 
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -129,6 +131,23 @@ def touched(*patterns: str) -> Edit:
     return edit
 
 
+@contextmanager
+def made_again(project: Project) -> Iterator[None]:
+    """Replace a run by one that found something else, and that is older, as of a restored backup."""
+    run = first(project, "results/runs/*")
+    aside = shutil.copytree(run, project.folder / "aside")
+    metrics, info = run / "metrics_summary.csv", run / "run_info.json"
+    new = metrics.read_bytes().replace(b"0", b"1")
+    metrics.write_bytes(new)
+    about = json.loads(info.read_text())
+    about["files"]["metrics_summary.csv"]["sha256"] = hashlib.sha256(new).hexdigest()
+    info.write_text(json.dumps(about))
+    os.utime(metrics, (1e9, 1e9))
+    yield
+    shutil.rmtree(run)
+    aside.rename(run)
+
+
 def posterior(new: str) -> Edit:
     return file("llc/posterior.py", "import math\n", f"import math\n{new}\n")
 
@@ -246,7 +265,7 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
     ("a module that nothing imports", new_file("llc/extra.py", "FACTOR = 2\n"), NOTHING, ""),
     (
         "the text of a rule",
-        file("workflow/rules/run.smk", '        "python {params.train}', '        "python  {params.train}'),
+        file("workflow/rules/run.smk", '        "python {params.train:q}', '        "python  {params.train:q}'),
         NOTHING,
         "",
     ),
@@ -261,6 +280,12 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
     ("a record cut short", half(RUN + "run_info.json"), {"run": 1, **AFTER}, "not readable"),
     ("the table gone", without("results/sweeps/base/summary.csv"), {**AFTER}, ""),
     ("the list of jobs gone", without("results/sweeps/base/jobs.csv"), TABLE, ""),
+    ("the table cut short", half("results/sweeps/base/summary.csv"), AFTER, "base.tables"),
+    ("the estimates cut short", half("results/sweeps/base/estimates.csv"), AFTER, "base.tables"),
+    ("the record of the tables gone", without("results/sweeps/base/tables.json"), AFTER, "base.tables"),
+    ("the page cut short", half("results/sweeps/base/report.html"), FIGURES, "damaged"),
+    ("a run made again meanwhile", made_again, AFTER, "base.tables"),
+    ("every result touched", touched(RUN + "metrics_summary.csv"), NOTHING, ""),
     ("the estimates gone", without("results/sweeps/base/estimates.csv"), {**AFTER}, ""),
     ("the list of failures gone", without("results/sweeps/base/failures.csv"), {**AFTER}, ""),
     ("the page gone", without("results/sweeps/base/report.html"), FIGURES, ""),
@@ -315,6 +340,21 @@ def test_a_stale_run_is_made_once_and_then_again_only_when_it_is_stale_again(pro
             assert project.snakemake("stale").returncode == 0
             assert project.planned("stale") == NOTHING
     assert project.planned("stale") == again
+
+
+def test_what_is_dated_in_the_future_is_made_again_once_where_it_must_be(project: Project) -> None:
+    write_sweep(project, "ahead", sampler__names="[sgld]", seed="9")
+    assert project.snakemake("ahead").returncode == 0
+    (run_id,) = project.table("ahead")["run_id"]
+    traces = project.folder / "results/runs" / run_id / "traces.nc"
+    traces.write_bytes(b"")
+    for path in [*(project.folder / "results").rglob("*"), *(project.folder / ".cache/stale").rglob("*")]:
+        os.utime(path, (4e9, 4e9))
+    assert project.planned("ahead") == {"run": 1, **AFTER}
+    done = project.snakemake("ahead")
+    assert done.returncode == 0, done.stderr
+    assert traces.stat().st_size
+    assert project.planned("ahead") == NOTHING
 
 
 def test_a_plan_is_a_short_table_that_needs_no_jax(project: Project) -> None:

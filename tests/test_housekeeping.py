@@ -1,5 +1,6 @@
 """Nothing is deleted that a sweep needs, and nothing without being asked; an archive stands alone."""
 
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -93,6 +94,32 @@ def test_a_script_can_delete_without_being_asked(project: Project, monkeypatch: 
     before = runs()
     command(monkeypatch, "delete", "--yes")
     assert runs() == before - {ORPHAN}
+
+
+def test_the_targets_of_finished_runs_are_kept_where_the_sweep_has_others(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are once it got more checkpoints."""
+    jobs = sweep.load("two", Path("conf"), Path.cwd())
+    write_run(Path("results/runs", jobs[0].run_id), jobs[0].run_id, {"sgld": 1.0}, target_id="fedcba987654")
+    target = Path("results/targets/fedcba987654")
+    target.mkdir()
+    housekeeping.archive(Path.cwd(), "two", Path("two.tar.gz"))
+    with tarfile.open("two.tar.gz") as tar:
+        assert f"two/{target}" in tar.getnames()
+    command(monkeypatch, "delete", "--yes")
+    assert target.exists()
+
+
+def test_of_a_run_that_is_a_link_it_is_the_link_that_is_deleted(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / ORPHAN
+    shutil.move(Path("results/runs", ORPHAN), elsewhere)
+    Path("results/runs", ORPHAN).symlink_to(elsewhere)
+    command(monkeypatch, "delete", "--yes")
+    assert ORPHAN not in runs()
+    assert (elsewhere / "metrics_summary.csv").exists()
 
 
 def test_nothing_is_deleted_while_a_snakemake_is_at_work(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

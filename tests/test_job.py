@@ -1,5 +1,7 @@
 """One job: what it keeps in memory, and what it leaves alone."""
 
+import json
+import sys
 import weakref
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,8 +12,9 @@ import pytest
 from composing import job
 from fabricating import write_run
 
+from llc import code, locks, plan, records, sampling, target
 from llc import job as jobs
-from llc import locks, sampling, target
+from llc.config import ConfigError
 
 
 def test_the_data_in_float64_are_gone_when_sampling_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +37,67 @@ def test_the_data_in_float64_are_gone_when_sampling_begins(tmp_path: Path, monke
     monkeypatch.setattr(sampling, "sample", sample)
     with pytest.raises(Begun):
         jobs.run(job("sampler.names=[sgld]", "training.steps=10", "training.polish_steps=0"), tmp_path)
+
+
+def test_a_run_is_made_with_the_code_that_trained_its_target(tmp_path: Path) -> None:
+    settings = ["sampler.names=[sgld]", "sampler.sgld={warmup: 10, draws: 20, thin: 1, chains: 2}"]
+    settings += ["training.steps=10", "training.polish_steps=0"]
+    trained, run = tmp_path / "target", tmp_path / "run"
+    for folder in (trained, run):
+        folder.mkdir()
+    jobs.run(job(*settings, "stage=target"), trained)
+    about = json.loads((trained / "target.json").read_text())
+    about["code"] |= {"llc/training.py": "other", "llc/gone.py": "other"}
+    (trained / "target.json").write_text(json.dumps(about))
+    jobs.run(job(*settings, f"target={trained}"), run)
+    made_with = records.read_info(run)["code"]
+    assert code.changed(made_with, code.modules("run", ["sgld"])) == ["llc/gone.py", "llc/training.py"]
+    assert plan.run_state(run, ["sgld"], keep_code=False).kind == "stale"
+
+
+SAVED = {
+    "mine.py": "import numpy as np\ndef data(): return np.arange(24.0).reshape(12, 2), np.ones(12)\n",
+    "mine.npz": 12,
+    "other.npz": 12,
+    "w.npz": 2,
+}
+
+
+def write(folder: Path, name: str, more: int = 0) -> None:
+    content: Any = SAVED[name]
+    if name.endswith(".py"):
+        (folder / name).write_text(content + "EDITED = 1\n" * more)
+    elif name == "w.npz":
+        np.savez(folder / name, w_star=np.full(content, 0.1 + more))
+    else:
+        np.savez(folder / name, x=np.arange(2.0 * content).reshape(-1, 2) + more, y=np.ones(content))
+
+
+@pytest.mark.parametrize("name", [None, *SAVED])
+def test_a_file_that_is_saved_while_a_job_starts_fails_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    for each in SAVED:
+        write(tmp_path, each)
+    data = ["data=npz", "data.path=mine.npz"] if name == "mine.npz" else ["data=own", "data._target_=mine.data"]
+    own = [f"own.folder={tmp_path}"] if name != "mine.npz" else []
+    of = job(*data, *own, "model=quadratic", "model.d_in=2", "training.w_star=file", "training.path=w.npz",
+             "+evaluate.a=other.npz", cwd=tmp_path)  # fmt: skip
+    if name is not None:
+        write(tmp_path, name, more=1)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+
+    class Begun(Exception):
+        pass
+
+    def sample(*_: Any, **__: Any) -> None:
+        raise Begun
+
+    monkeypatch.setattr(sampling, "sample", sample)
+    changed = pytest.raises(ConfigError, match=rf"{name}.*: it changed since the job was planned; plan again")
+    with pytest.raises(Begun) if name is None else changed:
+        jobs.run(of, tmp_path / "run")
 
 
 def test_a_job_that_waited_for_another_in_its_folder_leaves_its_result(

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 from composing import CONF
 
-from llc import code, expand, kept, own, sweep
+from llc import code, expand, kept, npz, own, sweep
 from llc.sweep import SweepJob
 
 GRID = {"seed": "0,1,2", "posterior.gamma": "1,2"}
@@ -127,7 +128,17 @@ def of_another_kind(study: Study) -> None:
     (study.keep / "x.json").write_text('{"jobs": [1], "points": null}')
 
 
-@pytest.mark.parametrize("change", [comment, preset, body, elsewhere, truncated, emptied, edited, of_another_kind])
+def quoted(study: Study) -> None:
+    """What OmegaConf reads as a number, and PyYAML as a text all the same."""
+    path = study.conf / "sweep/x.yaml"
+    path.write_text(path.read_text() + "training:\n  learning_rate: 1e-3\n")
+    study.load()
+    path.write_text(path.read_text().replace("1e-3", "'1e-3'"))
+
+
+@pytest.mark.parametrize(
+    "change", [comment, preset, body, quoted, elsewhere, truncated, emptied, edited, of_another_kind]
+)
 def test_what_may_mean_other_jobs_is_composed_anew(study: Study, change: Callable[[Study], None]) -> None:
     change(study)
     study.load()
@@ -148,6 +159,72 @@ def test_data_that_changed_are_read_again(study: Study) -> None:
     assert {job.run_id for job in study.load()} <= ids
     assert study.composed == 2
     assert len(ids) == 4
+
+
+def test_data_in_the_place_of_others_with_their_size_and_time_are_read_again(study: Study) -> None:
+    file, other = study.cwd / "mine.npz", study.cwd / "other.npz"
+    for path, value in ((file, 1), (other, 2)):
+        np.savez(path, x=np.ones((6, 2)), y=np.full(6, float(value)))
+        os.utime(path, (1e9, 1e9))
+    study.write({"seed": "0,1"}, data={"path": "mine.npz"}, defaults=[{"override /data": "npz"}])
+    before = study.load()
+    other.replace(file)
+    npz._describe.cache_clear()  # a plan is of one process
+    assert not {job.run_id for job in before} & {job.run_id for job in study.load()}
+
+
+@pytest.mark.parametrize("name", ["mine.npz", "conf/training/base.yaml"])
+def test_what_is_saved_while_a_sweep_is_expanded_is_not_kept_for_what_it_was(
+    study: Study, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    np.savez(study.cwd / "mine.npz", x=np.ones((6, 2)), y=np.ones(6))
+    study.write({"seed": "0,1"}, data={"path": "mine.npz"}, defaults=[{"override /data": "npz"}])
+    make = expand.expand
+
+    def saved_meanwhile(*of: Any) -> list[SweepJob]:
+        jobs = make(*of)
+        with (study.cwd / name).open("ab") as file:
+            file.write(b"\n")
+        return jobs
+
+    monkeypatch.setattr(expand, "expand", saved_meanwhile)
+    sweep.load("x", study.conf, study.cwd, study.keep)
+    monkeypatch.setattr(expand, "expand", make)
+    kept_jobs = json.loads((study.keep / "x.json").read_text())["jobs"]
+    assert len(kept_jobs) == 6  # the plan before
+
+
+def test_presets_in_a_folder_that_is_a_link_are_files_of_a_sweep(study: Study) -> None:
+    presets = study.cwd / "presets"
+    (study.conf / "training").rename(presets)
+    (study.conf / "training").symlink_to(presets)
+    before = study.load()
+    study.load()
+    assert study.composed == 0
+    (presets / "base.yaml").write_text((presets / "base.yaml").read_text() + "steps: 77\n")
+    assert not {job.run_id for job in before} & {job.run_id for job in study.load()}
+
+
+def test_presets_that_are_looked_for_outside_conf_are_never_kept(study: Study) -> None:
+    more = study.cwd / "more/training/mine.yaml"
+    more.parent.mkdir(parents=True)
+    path = study.conf / "config.yaml"
+    path.write_text(path.read_text().replace("hydra:\n", f"hydra:\n  searchpath: ['file://{study.cwd}/more']\n"))
+    ids = set()
+    for steps in (77, 78):
+        more.write_text(f"defaults: [base, _self_]\nsteps: {steps}\n")
+        study.write({"seed": "0,1", "training": "mine"})
+        ids |= {job.run_id for job in study.load()}
+    assert len(ids) == 4
+
+
+def test_a_value_of_the_body_that_is_a_points_by_an_anchor_is_seen(study: Study) -> None:
+    for steps, composed in (("77", 1), ("78", 1)):
+        hydra = f"hydra: {{sweeper: {{params: {{training.steps: &n {steps}}}}}}}"
+        text = f"# @package _global_\n{hydra}\ntraining: {{polish_steps: *n}}\n"
+        (study.conf / "sweep/x.yaml").write_text(text)
+        study.load()
+        assert study.composed == composed
 
 
 def test_a_sweep_that_another_is_built_on_is_one_of_its_files(study: Study) -> None:

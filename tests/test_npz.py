@@ -54,6 +54,15 @@ def test_compressed_files_are_read(file: Path) -> None:
     assert (npz.load(file).x == X).all()
 
 
+def test_a_file_that_is_not_the_one_described_is_refused(file: Path) -> None:
+    np.savez(file, x=X, y=CLASSES)
+    before = npz.describe(file).sha256
+    assert (npz.load(file, sha256=before).x == X).all()
+    np.savez(file, x=X + 1, y=CLASSES)
+    with pytest.raises(ConfigError, match=r"evaluate.a=.*my.npz'\)?: it changed since the job was planned; plan again"):
+        npz.load(file, "evaluate.a", before)
+
+
 def test_a_file_that_is_written_again_is_described_anew(file: Path) -> None:
     np.savez(file, x=X, y=CLASSES)
     before = npz.describe(file)

@@ -85,6 +85,14 @@ def test_axes_are_the_swept_keys_but_seeds_and_samplers(tmp_path: Path) -> None:
     assert len(drawn(along, found)) == 3
 
 
+def test_values_that_are_one_number_are_as_many_levels_as_texts(tmp_path: Path) -> None:
+    found = made(tmp_path, grid(data__args__a=["1", "01", "1.0"], seed=[0]), lambda _: {"sgld": 5.0})
+    (axis,) = found.axes
+    assert axis.levels == ("1", "01", "1.0")
+    assert list(found.estimates["data.args.a"]) == ["1", "01", "1.0"]
+    assert list(along.figures(found))
+
+
 def test_where_only_seeds_are_swept_they_are_the_axis(tmp_path: Path) -> None:
     found = made(tmp_path, grid(seed=[3, 1]), lambda job: {"gibbs": float(job["seed"])})
     assert [(axis.key, axis.levels) for axis in found.by] == [("seed", (1.0, 3.0))]

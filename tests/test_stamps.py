@@ -1,6 +1,7 @@
 """A stamp is newer than what it makes stale, and no newer than it must be."""
 
 import os
+import time
 from pathlib import Path
 
 from llc.stamps import stamp
@@ -18,6 +19,16 @@ def test_a_stamp_is_newer_than_the_result_and_stays_as_it_is(tmp_path: Path) -> 
     assert made > SECOND
     assert stamp(tmp_path / "stale", "llc/samplers/sgld.py", result) == str(path)
     assert path.stat().st_mtime_ns == made
+
+
+def test_a_result_that_is_dated_in_the_future_has_a_newer_stamp_that_is_not(tmp_path: Path) -> None:
+    result, path = tmp_path / "metrics_summary.csv", tmp_path / "stale/damaged"
+    for file in (result, path):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+        os.utime(file, (4e9, 4e9))
+    stamp(tmp_path / "stale", "damaged", result)
+    assert result.stat().st_mtime_ns < path.stat().st_mtime_ns <= time.time_ns()
 
 
 def test_a_stamp_is_renewed_for_a_result_that_was_made_after_it(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from llc import locks, summary
+from llc import locks, records, summary
 from llc.records import BadRun
 from llc.summary import aggregate_results, read_jobs, write_failures, write_summary
 
@@ -30,7 +30,7 @@ def columns_of(*samplers: str) -> list[str]:
 
 def write_jobs(path: Path, rows: list[dict]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(path, index=False)
+    pd.DataFrame(rows, dtype=object).to_csv(path, index=False)
 
 
 def write_run(folder: Path, run_id: str, config: str = "seed: 0\n", **llc_mean: float | None) -> None:
@@ -76,6 +76,21 @@ def test_columns_of_a_multirun_are_in_the_order_of_the_contract(tmp_path: Path) 
 def test_an_addition_is_a_column_without_its_plus(tmp_path: Path) -> None:
     write_multirun_job(tmp_path, 0, ["+experiment_name=a=b"], nuts=4.5)
     assert list(aggregate_results(tmp_path)["experiment_name"]) == ["a=b"]
+
+
+def test_a_swept_number_of_a_multirun_is_one_as_in_a_sweep(tmp_path: Path) -> None:
+    write_multirun_job(tmp_path, 0, ["posterior.gamma=1e1", "sampler=fast", "precision=float32"], nuts=4.5)
+    config = tmp_path / "0/config.yaml"
+    values = yaml.safe_load(config.read_text()) | {"posterior": {"gamma": 10.0}, "precision": "float32"}
+    write_run(tmp_path / "0", "0" * 12, yaml.safe_dump(values | {"sampler": {"names": ["nuts"]}}), nuts=4.5)
+    (row,) = aggregate_results(tmp_path).to_dict("records")
+    assert (row["posterior.gamma"], row["sampler_preset"], row["precision"]) == (10.0, "fast", "float32")
+
+
+def test_an_empty_list_of_overrides_of_a_multirun_is_none(tmp_path: Path) -> None:
+    write_multirun_job(tmp_path, 0, [], nuts=4.5)
+    (tmp_path / "0/.hydra/overrides.yaml").write_text("")
+    assert list(aggregate_results(tmp_path)["nuts_llc_mean"]) == [4.5]
 
 
 def test_jobs_without_metrics_are_left_out(tmp_path: Path) -> None:
@@ -253,6 +268,44 @@ def test_counts_that_are_not_known_for_all_jobs_stay_whole_for_the_others(result
 
 
 # ---------------------------------------------------------------------------------- failures
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("1", "01", "1.0"), ("NA", "None", ""), ("3", "", "7"), ("0.5", "", "1e-05"), ("True", "False", ""),
+        ("1", "0.5", "nan"), ("inf", "nan", "1.0"), ("1", "2", "123456789012345678901"), ("1_0", " 1", "x"),
+        ("", "", ""),
+    ],
+)  # fmt: skip
+def test_swept_values_are_in_the_tables_as_the_sweep_has_them(results: Results, values: tuple[str, ...]) -> None:
+    results.finish(0, 1, 2)
+    path = results.folder / "jobs.csv"
+    rows = lines(path)
+    with path.open("w", newline="") as stream:
+        csv.writer(stream).writerows([*row, new] for row, new in zip(rows, ("data.args.a", *values), strict=True))
+    write_summary(results.folder)
+    for name, repeat in (("summary.csv", 1), ("estimates.csv", 2)):
+        head, *cells = lines(results.folder / name)
+        assert [row[head.index("data.args.a")] for row in cells] == [v for v in values for _ in range(repeat)]
+
+
+def test_swept_values_are_numbers_where_all_are(results: Results) -> None:
+    path = results.folder / "jobs.csv"
+    jobs = pd.read_csv(path, dtype=str).assign(a=["1", "2", "3"], b=["0.5", "2.0", "3.0"], c=["True", "False", "True"])
+    jobs.assign(d=["1", "", "3"], e=["1", "x", ""]).to_csv(path, index=False)
+    found = read_jobs(path)
+    assert [str(found[key].dtype) for key in "abcd"] == ["int64", "float64", "bool", "Int64"]
+    assert list(found["e"][:2]) == ["1", "x"]
+    assert found["e"].isna().tolist() == [False, False, True]
+
+
+def test_columns_that_no_swept_key_may_have_are_those_of_the_tables(results: Results) -> None:
+    results.finish(0, 1, 2)
+    own = {"seed", *(head for head in lines(results.folder / "jobs.csv")[0] if "." in head), "model"}
+    write_summary(results.folder)
+    heads = [lines(results.folder / name)[0] for name in ("jobs.csv", "estimates.csv", "failures.csv")]
+    assert {head for row in heads for head in row} - own == records.COLUMNS - {"sampler_preset"}
 
 
 def test_failures_are_the_jobs_without_a_result(results: Results) -> None:

@@ -259,6 +259,20 @@ def test_an_unknown_key_in_the_body_is_refused_with_the_file(study: Study) -> No
     assert "gama" in message
 
 
+@pytest.mark.parametrize("key", ["status", "sampler_preset", "run_id", "nuts_ess", "llc_mean_a"])
+def test_a_swept_key_that_is_another_column_of_the_tables_is_refused(study: Study, key: str) -> None:
+    problem = f"{key}: is another column of the tables; give it another name, such as my_{key}"
+    assert f"x.yaml: line 5: {problem}" in study.refused_yaml({f"+{key}": "1,2"})
+    study.write("y.csv", f"+{key},seed\n1,1\n")
+    assert f"y.csv: line 1: {problem}" in study.refused("y")
+
+
+def test_swept_presets_of_samplers_have_a_column_beside_that_of_the_sampler(study: Study) -> None:
+    jobs = study.yaml({"sampler": "base,fast"})
+    assert [job.row()["sampler_preset"] for job in jobs] == ["base", "fast"]
+    assert "sampler" not in jobs[0].row()
+
+
 def test_every_wrong_job_is_named_and_no_right_one(study: Study) -> None:
     message = study.refused_yaml({"data.n_data": "50,1,abc", "seed": "0,1"})
     assert [f"job {number} (" in message for number in range(6)] == [False, False, True, True, True, True]

@@ -36,6 +36,16 @@ def test_weights_are_put_in_the_order_of_the_model_by_their_names(tmp_path: Path
     np.testing.assert_allclose(outputs, hidden @ ARRAYS["layers/1/kernel"] + ARRAYS["layers/1/bias"], rtol=1e-4)
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_weights_that_are_not_those_described_are_refused(tmp_path: Path, suffix: str) -> None:
+    path = save(tmp_path, ARRAYS, suffix)
+    before = weights.describe(path).sha256
+    np.testing.assert_array_equal(weights.load(path, MODEL.layout, before), weights.load(path, MODEL.layout))
+    save(tmp_path, {name: array + 1 for name, array in ARRAYS.items()}, suffix)
+    with pytest.raises(ConfigError, match=r"training.path=.*mine.*: it changed since the job was planned; plan again"):
+        weights.load(path, MODEL.layout, before)
+
+
 def test_a_flat_vector_is_taken_as_it_is(tmp_path: Path) -> None:
     w = np.arange(21.0)
     np.testing.assert_array_equal(weights.load(save(tmp_path, {"w_star": w}), MODEL.layout), w)

@@ -163,6 +163,20 @@ def test_a_wrong_sweep_is_one_error_before_any_job(project: Project, params: dic
     assert not (project.folder / "results/sweeps/wrong").exists()
 
 
+@pytest.mark.parametrize("batch", ["1", "2"])
+def test_a_project_in_a_folder_with_a_space_runs_from_another(tmp_path: Path, batch: str) -> None:
+    here, there = tmp_path / "my project", tmp_path / "work"
+    for folder in (here, there):
+        folder.mkdir()
+    project = Project(here)
+    project.sweep("one", seed="0,1")
+    file = ["--snakefile", "../my project/Snakefile", "--cores", "1", "--until", "target"]
+    project.folder = there
+    done = project.command("snakemake", *file, "--config", "sweep=one", f"batch={batch}")
+    assert done.returncode == 0, done.stderr
+    assert len(list(there.glob("results/targets/*/target.json"))) == 2
+
+
 def test_an_unknown_sweep_or_setting_is_an_error_that_helps(project: Project) -> None:
     assert "did you mean one?" in project.snakemake("onee").stderr
     assert "the only keys are sweep=NAME" in project.command("snakemake", "-n", "--config", "swep=two").stdout

@@ -4,7 +4,7 @@ The dataclasses are Hydra's structured configs: a wrong type or an unknown key f
 configuration is composed, a wrong value when ``llc.compose.parse`` makes a Job of it.
 """
 
-from llc.config.checks import ConfigError, nearest, require, require_choice, require_name, require_number
+from llc.config.checks import CHANGED, ConfigError, nearest, require, require_choice, require_name, require_number
 from llc.config.data import DATA, DigitsData, NpzData, OwnData, TeacherData
 from llc.config.job import Job, OwnConfig, PosteriorConfig, TrainingConfig
 from llc.config.models import (
@@ -18,6 +18,7 @@ from llc.config.models import (
 from llc.config.samplers import GibbsConfig, HmcConfig, MclmcConfig, NutsConfig, SamplerConfig, SgldConfig
 
 __all__ = [
+    "CHANGED",
     "DATA",
     "MODELS",
     "ConfigError",

@@ -11,6 +11,7 @@ from typing import Any
 NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
 FLOAT32_MAX = 3.4e38
 TAKEN = "distance"  # rhat_distance is a column of its own
+CHANGED = "it changed since the job was planned; plan again"
 
 
 class ConfigError(ValueError):

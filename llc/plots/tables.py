@@ -150,7 +150,9 @@ def read(folder: Path) -> Tables:
 
 
 def _axis(key: str, column: pd.Series) -> Axis:
-    numeric = bool(pd.to_numeric(column, errors="coerce").map(math.isfinite).all())
+    numbers = pd.to_numeric(column, errors="coerce")
+    # Texts such as 1 and 01 are one number and two values.
+    numeric = bool(numbers.map(math.isfinite).all()) and numbers.nunique() == column.nunique()
     values = dict.fromkeys(_values(column, numeric))
     return Axis(key, tuple(sorted(values) if numeric else values))
 

@@ -13,7 +13,7 @@ from snakemake.logging import logger
 
 from llc import locks, plan, progress, sweep
 from llc.config import ConfigError, nearest
-from llc.stamps import stamp
+from llc.stamps import not_ahead, stamp
 
 ROOT = Path(workflow.basedir)
 CONF = ROOT / "conf"
@@ -102,6 +102,12 @@ def show_summaries():
         progress.say(progress.summary(before, RESULTS, KEEP_CODE, seconds))
 
 
+if workflow.is_main_process:
+    for _name in PLANS:
+        _folder = RESULTS / "sweeps" / _name
+        for _path in [*_folder.glob("*"), *_folder.glob(".parts/*")]:
+            not_ahead(_path)
+
 JOBS = {job.run_id: job for made in PLANS.values() for job in reversed(made.jobs)}
 # Any job of a target describes it: the first one trains it.
 TARGETS = {job.target_id: job for made in PLANS.values() for job in reversed(made.jobs)}
@@ -130,6 +136,7 @@ def input_of_run(wildcards):
     if state.kind == "done":
         return []
     target = f"results/targets/{JOBS[wildcards.run_id].target_id}/target.json"
+    not_ahead(Path(target))
     return [
         target,
         *(
@@ -205,24 +212,25 @@ def part_of(name, run_id):
     )
 
 
-def new_for(result, runs):
-    """Return the results of those runs that a table or a part of it does not have yet."""
-    made = Path(result).stat().st_mtime_ns if Path(result).exists() else 0
-    new = (i for i, state in runs if state.kind != "done" or state.made_ns > made > 0)
-    return [f"results/runs/{run_id}/metrics_summary.csv" for run_id in new]
+def to_run(name, digit=""):
+    """Return the results of those runs that are to be made."""
+    runs = PLANS[name].runs.items()
+    ids = (i for i, state in runs if state.kind != "done" and i.startswith(digit))
+    return [f"results/runs/{run_id}/metrics_summary.csv" for run_id in ids]
 
 
 def input_of_part(wildcards):
-    runs = PLANS[wildcards.sweep].runs.items()
-    part = f"results/sweeps/{wildcards.sweep}/.parts/{wildcards.digit}"
-    return new_for(part, ((i, state) for i, state in runs if i[0] == wildcards.digit))
+    return to_run(wildcards.sweep, wildcards.digit)
 
 
 def input_of_summary(wildcards):
-    runs = PLANS[wildcards.sweep].runs
-    if len(runs) > PART_ABOVE:
-        return sorted({part_of(wildcards.sweep, run_id) for run_id in runs})
-    return new_for(f"results/sweeps/{wildcards.sweep}/summary.csv", runs.items())
+    made = PLANS[wildcards.sweep]
+    if plan.tables_stale(made, RESULTS):
+        summary = RESULTS / "sweeps" / made.name / "summary.csv"
+        return stamp(STALE, f"{made.name}.tables", summary)
+    if len(made.runs) > PART_ABOVE:
+        return sorted({part_of(made.name, run_id) for run_id in made.runs})
+    return to_run(made.name)
 
 
 def lost_runs(name):

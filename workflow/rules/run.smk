@@ -16,4 +16,4 @@ rule run:
         train=TRAIN,
         arguments=arguments_of_run,
     shell:
-        "python {params.train} {params.arguments} threads={threads} > {log} 2>&1"
+        "python {params.train:q} {params.arguments} threads={threads} > {log} 2>&1"

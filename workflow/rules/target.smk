@@ -16,4 +16,4 @@ rule target:
         train=TRAIN,
         arguments=arguments_of_target,
     shell:
-        "python {params.train} {params.arguments} threads={threads} > {log} 2>&1"
+        "python {params.train:q} {params.arguments} threads={threads} > {log} 2>&1"
