@@ -217,8 +217,8 @@ def test_what_hydra_saves_is_the_same_job() -> None:
 def test_what_the_tests_compose_is_what_hydra_composes(order: slice) -> None:
     overrides = ["model=dln", "posterior={gamma: 3}", "posterior.gamma=2", "+experiment_name=x", "model.widths=[4,5]"]
     overrides = [*overrides, "training=fast", "sampler.names=[nuts,hmc]", "~data", "precision=float64", "seed=7"][order]
-    for given in (overrides, overrides[:3], []):
-        found, expected = composed(*given), by_hydra(*given)
+    for some in (overrides, overrides[:3], []):
+        found, expected = composed(*some), by_hydra(*some)
         assert found == expected
         assert OmegaConf.get_type(found) is OmegaConf.get_type(expected)
         assert OmegaConf.is_struct(found) == OmegaConf.is_struct(expected)
