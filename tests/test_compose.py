@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import yaml
-from composing import CONF, composed, job
+from composing import CONF, by_hydra, composed, job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
@@ -19,6 +19,7 @@ from llc import artifacts
 from llc.compose import SAVED_BY_HYDRA, THREADS, before_jax, check_keys, command_line, parse
 from llc.config import ConfigError, Job
 from llc.ids import run_id
+from llc.widths import draw_widths
 
 CLASSES = np.array([0, 1, 2, 1, 0])
 
@@ -208,8 +209,19 @@ BARE = {"data": {"kind": "teacher"}, "model": {"kind": "mlp"}}
 
 
 def test_what_hydra_saves_is_the_same_job() -> None:
-    config = composed("model=base", "data.noise=none", "sampler=fast", "+experiment_name=x")
+    config = by_hydra("model=base", "data.noise=none", "sampler=fast", "+experiment_name=x")
     assert again(yaml.safe_load(OmegaConf.to_yaml(config))) == parse(config, CONF.parent)
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_what_the_tests_compose_is_what_hydra_composes(order: slice) -> None:
+    overrides = ["model=dln", "posterior={gamma: 3}", "posterior.gamma=2", "+experiment_name=x", "model.widths=[4,5]"]
+    overrides = [*overrides, "training=fast", "sampler.names=[nuts,hmc]", "~data", "precision=float64", "seed=7"][order]
+    for some in (overrides, overrides[:3], []):
+        found, expected = composed(*some), by_hydra(*some)
+        assert found == expected
+        assert OmegaConf.get_type(found) is OmegaConf.get_type(expected)
+        assert OmegaConf.is_struct(found) == OmegaConf.is_struct(expected)
 
 
 def test_how_a_run_was_started_is_not_saved(tmp_path: Path) -> None:
@@ -290,11 +302,13 @@ def test_a_deep_linear_network_of_the_datas_dimensions_is_taken() -> None:
 def test_widths_are_drawn_by_the_seed_within_their_ends(
     preset: str, layers: tuple[int, int], width: tuple[int, int]
 ) -> None:
-    drawn = [job(f"model={preset}", f"seed={seed}").model for seed in range(35)]
-    assert {len(model.widths) - 1 for model in drawn} == set(range(*layers))
-    assert all(width[0] <= w < width[1] for model in drawn for w in model.widths)
-    assert all(model.target_params == sum(a * b for a, b in itertools.pairwise(model.widths)) > 0 for model in drawn)
-    assert job(f"model={preset}", "seed=3").model == drawn[3] != drawn[4]
+    models = [job(f"model={preset}", f"seed={seed}").model for seed in (3, 4)]
+    drawn = [draw_widths(models[0], seed) for seed in range(35)]
+    assert [model.widths for model in models] == drawn[3:5]
+    assert drawn[3] != drawn[4]
+    assert {len(widths) - 1 for widths in drawn} == set(range(*layers))
+    assert all(width[0] <= w < width[1] for widths in drawn for w in widths)
+    assert all(model.target_params == sum(a * b for a, b in itertools.pairwise(model.widths)) > 0 for model in models)
 
 
 def test_widths_that_are_given_are_not_drawn() -> None:

@@ -1,6 +1,6 @@
 """Samplers on f = w1^a w2^b, the smallest singular models, against exact values at n = 1000."""
 
-from itertools import product
+from itertools import combinations_with_replacement
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ def posterior(exponents: tuple[int, int], a: float = A) -> Posterior:
     return Posterior(monomial, rows, rows, jnp.zeros(2), jnp.float32(a), jnp.float32(GAMMA))
 
 
-@pytest.mark.parametrize("exponents", list(product([1, 2, 3], repeat=2)))
+@pytest.mark.parametrize("exponents", list(combinations_with_replacement([1, 2, 3], 2)))
 def test_sgld_that_chooses_its_step_gives_the_exact_value(exponents: tuple[int, int]) -> None:
     """At w* the curvature is γ alone, 300 times smaller than along the lines that cross there."""
     settings = {**vars(SgldConfig()), "draws": 25_000, "thin": 50}
@@ -44,17 +44,16 @@ def test_sgld_that_chooses_its_step_gives_the_exact_value(exponents: tuple[int, 
     assert np.isfinite(trace.stats["virial"]).all()
 
 
-@pytest.mark.parametrize(("exponents", "a"), [((1, 1), A), ((1, 2), STIFF), ((1, 3), STIFF), ((3, 2), STIFF)])
-@pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc"])
-def test_an_adjusted_sampler_takes_smaller_steps_where_its_draws_diverge(
-    name: str, exponents: tuple[int, int], a: float
-) -> None:
-    """With the step that its acceptance asks for, NUTS is 8 % low on w1 w2³, and its chains agree."""
+@pytest.mark.parametrize(
+    ("name", "exponents"), [("hmc", (1, 3)), ("nuts", (1, 3)), ("nuts", (3, 2)), ("mclmc", (1, 3))]
+)
+def test_an_adjusted_sampler_takes_smaller_steps_where_its_draws_diverge(name: str, exponents: tuple[int, int]) -> None:
+    """With the step that its acceptance asks for, NUTS is 9 % low on w1 w2³, and its chains agree."""
     settings = {**vars(getattr(SamplerConfig(), name)), "budget": 2e6}
-    trace = samplers.load(name)(seeds.key(0, name), posterior(exponents, a), **settings)
-    found, exact = diagnose(a * trace.loss.astype(np.float64)), finite.monomial(exponents, a, GAMMA)
+    trace = samplers.load(name)(seeds.key(0, name), posterior(exponents, STIFF), **settings)
+    found, exact = diagnose(STIFF * trace.loss.astype(np.float64)), finite.monomial(exponents, STIFF, GAMMA)
     assert trace.ended == "converged"
     assert trace.stats["diverging"].mean() <= DIVERGENT_MAX
     assert found.mcse is not None
     assert found.mcse < 1.1 * MCSE_TARGET * exact
-    assert abs(found.mean - exact) < 4 * found.mcse
+    assert abs(found.mean - exact) < 3 * found.mcse  # so 6.6 % at most, and less than it would be low

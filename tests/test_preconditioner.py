@@ -56,8 +56,7 @@ def last_state(monkeypatch: pytest.MonkeyPatch) -> list[sgld.State]:
 # -------------------------------------------------------------------------------- quadratics
 
 
-@pytest.mark.parametrize("eps_q", [0.2, 0.6, 1.5])
-@pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT, STRETCHED, FAR_OFF])
+@pytest.mark.parametrize(("problem", "eps_q"), [*((STRETCHED, eps_q) for eps_q in (0.2, 0.6, 1.5)), (FAR_OFF, 0.6)])
 def test_a_numeric_step_returns_the_closed_form_of_its_coordinates(
     problem: Quadratic, eps_q: float, last_state: list[sgld.State]
 ) -> None:

@@ -11,7 +11,7 @@ from test_samplers import ISOTROPIC, OFF_MINIMUM, STRETCHED, TIGHT, Quadratic
 
 from llc import samplers, seeds
 from llc.config import SamplerConfig
-from llc.diagnostics import diagnose, faults, rhat, settled, spreading
+from llc.diagnostics import diagnose, faults, rhat, settled, spreading, virial
 from llc.limits import MCSE_TARGET, RHAT_MAX
 from llc.samplers import rounds
 from llc.samplers.rounds import ROUND, Clock, collect
@@ -25,7 +25,9 @@ def by_rule(name: str, problem: Quadratic, **settings: Any) -> Trace:
 
 @pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT, STRETCHED, OFF_MINIMUM])
 @pytest.mark.parametrize("name", ["sgld", "hmc", "nuts", "mclmc", "gibbs"])
-def test_the_defaults_give_the_closed_form_to_the_precision_that_they_promise(name: str, problem: Quadratic) -> None:
+def test_the_defaults_give_the_closed_form_as_precisely_as_they_promise_and_a_virial_of_0(
+    name: str, problem: Quadratic
+) -> None:
     trace = by_rule(name, problem)
     llc = problem.a * (trace.loss.astype(np.float64) - problem.loss_star())
     found = diagnose(llc)
@@ -34,6 +36,12 @@ def test_the_defaults_give_the_closed_form_to_the_precision_that_they_promise(na
     # Dropping after the last look may cost a little of the precision that it found.
     assert found.mcse < 1.1 * MCSE_TARGET * abs(found.mean)
     assert abs(found.mean - problem.llc()) < 4 * found.mcse
+    balance = virial(trace.stats.get("virial"), trace.excess, len(problem.h))
+    assert (balance is None) == (name == "gibbs")
+    if balance is not None:
+        assert balance.mcse is not None
+        assert balance.mcse < 0.01 * len(problem.h)
+        assert abs(balance.mean) < 4 * balance.mcse
 
 
 def test_a_budget_ends_it() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from arviz_stats.base import array_stats
 
-from llc import samplers, seeds
+from llc import finite, samplers, seeds
 from llc.config import SamplerConfig
 from llc.diagnostics import virial
 from llc.posterior import Batch, Posterior, batch, negative_log_likelihood
@@ -37,7 +37,6 @@ ACCURATE: dict[str, dict[str, Any]] = {
     "hmc": {**CHEAP["hmc"], "warmup": 500, "draws": 4000, "chains": 4},
     "nuts": {**CHEAP["nuts"], "warmup": 500, "draws": 2000, "chains": 4},
     "mclmc": {**CHEAP["mclmc"], "warmup": 500, "draws": 3000, "chains": 4},
-    "gibbs": {**CHEAP["gibbs"], "warmup": 0, "draws": 2000, "chains": 4},
 }
 
 
@@ -76,14 +75,10 @@ class Quadratic(NamedTuple):
         return 0.5 * float(np.sum(self.h)) * self.delta**2
 
     def llc(self) -> float:
-        """λ̂ = Σ a h/(2q) + (a/2) Σ h δ² [(γ/q)² − 1], q = a h + γ: moments of a normal."""
-        ah, q = self.a * self.h, self.a * self.h + self.gamma
-        return float(np.sum(ah / (2 * q) + ah * self.delta**2 / 2 * ((self.gamma / q) ** 2 - 1)))
+        return finite.quadratic(self.h, self.a, self.gamma, self.delta)
 
     def sgld_llc(self, step_size: float) -> float:
-        """The variance of the Euler scheme is 1/(q (1 − εq/4)) instead of 1/q."""
-        ah, q = self.a * self.h, self.a * self.h + self.gamma
-        return float(np.sum(ah / (2 * q * (1 - step_size * q / 4))))
+        return finite.sgld_on_quadratic(self.h, self.a, self.gamma, step_size)
 
 
 ISOTROPIC = Quadratic(np.ones(10), a=1000 / np.log(1000), gamma=1.0)
@@ -99,28 +94,6 @@ def draw(problem: Quadratic, name: str, settings: dict[str, Any]) -> Trace:
 def llc_and_mcse(problem: Quadratic, name: str, settings: dict[str, Any]) -> tuple[float, float]:
     llc = problem.a * (draw(problem, name, settings).loss.astype(np.float64) - problem.loss_star())
     return float(llc.mean()), float(array_stats.mcse(llc, method="mean"))
-
-
-def test_the_exact_values_are_the_published_ones() -> None:
-    values = [ISOTROPIC._replace(gamma=gamma).llc() for gamma in (1.0, 10.0, 100.0)]
-    assert values == pytest.approx([4.965698, 4.676929, 2.957222], abs=1e-6)
-    assert OFF_MINIMUM.llc() == pytest.approx(-2.272203, abs=1e-6)
-    assert [ISOTROPIC.sgld_llc(e) for e in (1e-3, 1e-2)] == pytest.approx([5.153498, 7.812763], abs=1e-6)
-
-
-@pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT, STRETCHED, OFF_MINIMUM])
-@pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc", "gibbs"])
-def test_the_estimate_on_a_quadratic_is_the_closed_form_and_its_virial_0(name: str, problem: Quadratic) -> None:
-    trace = draw(problem, name, ACCURATE[name])
-    llc = problem.a * (trace.loss.astype(np.float64) - problem.loss_star())
-    mcse = float(array_stats.mcse(llc, method="mean"))
-    assert mcse < 0.02 * abs(problem.llc())
-    assert abs(llc.mean() - problem.llc()) < 4 * mcse
-    found = virial(trace.stats.get("virial"), trace.excess, len(problem.h))
-    assert (found is None) == (name == "gibbs")
-    if found is not None:
-        assert found.mcse < 0.01 * len(problem.h)
-        assert abs(found.mean) < 4 * found.mcse
 
 
 @pytest.mark.parametrize("step_size", [1e-3, 1e-2])
@@ -139,6 +112,7 @@ def test_the_virial_of_plain_sgld_is_what_its_step_size_makes_of_it(step_size: f
 @pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc"])
 def test_the_step_size_of_an_adjusted_sampler_does_not_matter(name: str, target_accept: float) -> None:
     mean, mcse = llc_and_mcse(STRETCHED, name, {**ACCURATE[name], "target_accept": target_accept})
+    assert mcse < 0.02 * STRETCHED.llc()
     assert abs(mean - STRETCHED.llc()) < 4 * mcse
 
 
@@ -203,10 +177,7 @@ class TestContract:
         )
         np.testing.assert_array_equal(first, again)
         assert not np.intersect1d(first, other).size
-
-    def test_chains_differ(self, name: str) -> None:
-        loss = samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(name), **CHEAP[name]).loss
-        assert not np.intersect1d(loss[0], loss[1]).size
+        assert not np.intersect1d(first[0], first[1]).size  # nor do chains share any
 
     def test_only_the_product_of_loss_and_temperature_matters(self, name: str) -> None:
         # Eight is a power of two, so that not one rounding differs.
