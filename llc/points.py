@@ -128,7 +128,7 @@ def _csv_points(file: Path) -> Iterator[Point]:
     with file.open(newline="", encoding="utf-8-sig") as stream:
         lines = csv.reader(stream, strict=True)
         header = [key.strip() for key in next(lines, [])]
-        if not all(header) or len(set(header)) < len(header):
+        if not all(header) or len({key.lstrip("+") for key in header}) < len(header):
             raise ConfigError(f"line 1: {header} must be keys, each once, none empty")
         try:
             check_keys(f"{key}=x" for key in header)

@@ -102,7 +102,7 @@ def load_sweep(name: str | Path, results: str | Path = "results") -> Sweep:
     Raises
     ------
     FileNotFoundError
-        If there is no such sweep; the message names those that there are.
+        If there is no such sweep; the message names those that there are. Or if a folder is not of runs.
     BadRun
         If a run's files are not what the run wrote.
     """
@@ -115,6 +115,8 @@ def load_sweep(name: str | Path, results: str | Path = "results") -> Sweep:
             f"no sweep {str(name)!r}: in {sweeps.resolve()} there is {there}; run it, or give results=… or a folder"
         )
     jobs, runs = summary.finished(folder)
+    if not ((folder / "jobs.csv").exists() or any(path.name.isdigit() for path in folder.iterdir())):
+        raise FileNotFoundError(f"{folder}: there are no runs in it; give a sweep's name, or multirun/DATE/TIME")
     return Sweep(
         table=summary.summarise(jobs, runs),
         estimates=summary.tidy(jobs, runs) if len(jobs) else pd.DataFrame(),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import re
 import shlex
 import sys
 import time
@@ -20,8 +21,11 @@ from typing import Any
 
 from llc import kept
 from llc.artifacts import write_text
-from llc.config import ConfigError, nearest
+from llc.config import ConfigError, nearest, require
 from llc.records import column_of
+
+NAME = re.compile(r"[A-Za-z]([\w .+-]*[\w+-])?", re.ASCII)
+VALUES = ("true", "false", "null", "nan", "inf", "infinity")  # to Hydra or Snakemake, as numbers are
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ def names(conf: Path) -> list[str]:
 
 def find(name: str, conf: Path) -> Path:
     """Return the file of a sweep, of which there must be exactly one."""
+    must = f"letters, digits, spaces and _.+-, a letter first, and not {', '.join(VALUES)}; rename its file"
+    require(bool(NAME.fullmatch(name)) and name.lower() not in VALUES, "sweep", name, must)
     found = [path for path in _files(conf) if path.stem == name]
     if len(found) == 1:
         return found[0]

@@ -75,6 +75,14 @@ def test_a_multirun_by_hand_has_its_weights_beside_it(results: Path, tmp_path: P
     assert list(sweep.table["seed"]) == [0]
 
 
+def test_a_folder_that_is_not_of_runs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(FileNotFoundError, match="there are no runs in it; give a sweep's name, or multirun/DATE/TIME"):
+        llc.load_sweep(tmp_path)
+    (tmp_path / "0").mkdir()  # of a multirun in which nothing is finished
+    assert llc.load_sweep(tmp_path).runs == {}
+
+
 def test_what_is_not_there_is_an_error_that_names_what_is(results: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no sweep 'digit'.*only digits \(did you mean digits\?\)"):
         llc.load_sweep("digit", results)
@@ -87,7 +95,7 @@ def test_what_is_not_there_is_an_error_that_names_what_is(results: Path, tmp_pat
     shutil.copytree(results, copy)
     (first,) = (p for p in (copy / "targets").iterdir() if p.name == run.info["target_id"])
     shutil.rmtree(first)
-    with pytest.raises(BadTarget, match="delete the folder and it is trained again"):
+    with pytest.raises(BadTarget, match="there is no such folder"):
         _ = llc.load_sweep("digits", copy).runs[0].w_star
     shutil.copytree(next(p for p in (copy / "targets").iterdir()), first)
     with pytest.raises(BadTarget, match=f"the run is of {first.name}"):

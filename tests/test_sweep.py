@@ -232,6 +232,10 @@ def test_a_wrong_line_is_named(study: Study, text: str, problem: str) -> None:
     assert problem in message
 
 
+def test_one_key_in_two_columns_is_refused(study: Study) -> None:
+    assert "line 1: ['seed', '++seed'] must be keys, each once" in study.refused_csv("seed,++seed\n1,2\n")
+
+
 def test_every_wrong_line_is_named(study: Study) -> None:
     message = study.refused_csv("seed,data.n_data\n1,1\n2,2\n-3,3\n")
     assert "line 2: data.n_data=1" in message
@@ -352,6 +356,19 @@ def test_a_deletion_that_names_no_preset_is_refused(study: Study) -> None:
 
 def test_an_unknown_sweep_is_answered_with_the_nearest(study: Study) -> None:
     assert study.refused("digts").endswith("(did you mean digits?)")
+
+
+@pytest.mark.parametrize("name", ["2024", "1000.0", "true", "NULL", "-x", "é", "a'b", "x=y", "x ", ""])
+def test_a_name_that_cannot_be_asked_for_is_refused_with_what_a_name_may_be(study: Study, name: str) -> None:
+    study.write(f"{name}.yaml", "# @package _global_\nhydra: {sweeper: {params: {seed: '1,2'}}}\n")
+    message = study.refused(name)
+    assert message.startswith(f"sweep={name!r}: must be letters, digits, spaces and _.+-, a letter first, and not true")
+
+
+@pytest.mark.parametrize("name", ["a b", "v1.2", "a-b+c", "x2"])
+def test_a_name_may_have_spaces_inside(study: Study, name: str) -> None:
+    study.write(f"{name}.yaml", "# @package _global_\nhydra: {sweeper: {params: {seed: '1,2'}}}\n")
+    assert len(study.load(name)) == 2
 
 
 def test_a_name_with_two_files_is_refused(study: Study) -> None:
