@@ -18,7 +18,6 @@ from test_samplers import CHEAP, STRETCHED
 from llc import samplers, seeds
 from llc.diagnostics import diagnose
 from llc.samplers import Trace, chains
-from llc.samplers.rounds import ROUND
 
 NAMES = sorted(CHEAP)
 
@@ -77,12 +76,6 @@ def test_chains_of_a_large_posterior_are_right_and_the_same_on_several_devices(
         found = diagnose(STRETCHED.a * trace.loss.astype(np.float64))
         assert found.mcse is not None
         assert abs(found.mean - STRETCHED.llc()) < 4 * found.mcse
-
-
-@pytest.mark.parametrize("name", ["hmc", "mclmc", "nuts"])
-def test_chains_share_a_step_once_they_are_tuned(name: str) -> None:
-    steps = np.asarray(drawn(name, warmup=ROUND + 10, draws=ROUND).tuned["step_size"])
-    assert (steps == steps[0]).all()
 
 
 def test_the_step_that_chains_share_is_their_median() -> None:

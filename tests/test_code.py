@@ -55,9 +55,9 @@ def test_nothing_of_planning_and_tables_counts() -> None:
 @pytest.mark.parametrize(
     ("path", "old", "new", "target", "run"),
     [
-        ("posterior.py", "1.0 / math.log(n)", "2.0 / math.log(n)", True, True),
+        ("posterior.py", "config.beta0 / math.log(n)", "2 * config.beta0 / math.log(n)", True, True),
         ("training.py", "CHECK_EVERY = 50", "CHECK_EVERY = 60", True, True),
-        ("estimator.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02", False, True),
+        ("estimator.py", "CI_WIDTH = 1.96", "CI_WIDTH = 1.97", False, True),
         ("samplers/sgld.py", "import jax\n", "import jax\nX = 1\n", False, True),
         ("samplers/hmc.py", "0.0, 2.0)", "0.0, 2.1)", False, True),
         ("samplers/mclmc.py", "GRADIENTS_PER_STEP = 2", "GRADIENTS_PER_STEP = 3", False, False),
@@ -70,8 +70,6 @@ def test_an_edit_in_substance_changes_the_stages_that_use_it(
 ) -> None:
     before = unedited()
     file = package / path
-    if old not in file.read_text():  # say so, whatever the line has become
-        old, new = "\nfrom llc", "\nEDITED = 1\nfrom llc"
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new, 1))
     after = now()
@@ -90,13 +88,13 @@ def test_an_edit_in_substance_changes_the_stages_that_use_it(
     ],
     ids=["comment", "docstring of the module", "layout", "docstrings"],
 )  # fmt: skip
-@pytest.mark.parametrize("path", ["posterior.py", "target.py", "samplers/sgld.py", "job.py"])
-def test_comments_layout_and_docstrings_do_not_count(package: Path, path: str, edit: object) -> None:
+def test_comments_layout_and_docstrings_do_not_count(package: Path, edit: object) -> None:
     before = unedited()
-    file = package / path
-    edited = edit(file.read_text())  # type: ignore[operator]
-    assert edited != file.read_text()
-    file.write_text(edited)
+    for path in ("posterior.py", "target.py", "samplers/sgld.py", "job.py"):
+        file = package / path
+        edited = edit(file.read_text())  # type: ignore[operator]
+        assert edited != file.read_text()
+        file.write_text(edited)
     assert now() == before
 
 

@@ -134,13 +134,14 @@ def test_a_thousand_jobs_are_those_that_hydra_composes(conf: Path) -> None:
         {"data.x_dist": "str(choice(uniform,normal))"},
         {"model": "glob([s*,b*])", "data.x_dist": "'uniform',\"normal\""},
         {"sampler.names": "[sgld],[nuts,hmc]", "posterior": "{gamma: 2},{gamma: 3}"},
+        {"model.widths": "[8],[8,8]", "seed": "range(0,3)", "data.x_dist": "'uniform',normal", "precision": "float64"},
     ],
 )
 def test_the_overrides_are_those_of_hydras_own_sweeper(conf: Path, values: dict[str, str]) -> None:
     # Hydra's parser looks for a pattern with its loader, which there is none of here.
     texts = [f"{key}={value.replace('glob([s*,b*])', 'base,small')}" for key, value in values.items()]
     expected = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(texts), max_batch_size=None)[0]
-    assert [found.overrides[1:] for found in expanded(conf, values)] == expected
+    assert [found.overrides for found in expanded(conf, values)] == [["+sweep=x", *overrides] for overrides in expected]
 
 
 @pytest.mark.parametrize("value", ["shuffle(1,2,3)", "interval(0,1)", "choice(1,2", "-1,1", "x"])

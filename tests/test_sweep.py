@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 import yaml
 from composing import CONF, job
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from llc import sweep
 from llc.config import ConfigError
@@ -99,18 +97,6 @@ def test_jobs_come_in_the_order_of_the_product(study: Study) -> None:
 )
 def test_values_are_those_of_hydras_syntax(study: Study, key: str, values: str, expected: list) -> None:
     assert [job.swept[key] for job in study.yaml({key: values})] == expected
-
-
-def test_overrides_are_those_of_hydras_own_sweeper(study: Study) -> None:
-    params = {
-        "model.widths": "[8],[8,8]",
-        "seed": "range(0,3)",
-        "data.x_dist": "'uniform',normal",
-        "precision": "float64",
-    }
-    parsed = OverridesParser.create().parse_overrides([f"{key}={value}" for key, value in params.items()])
-    expected = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
-    assert [job.overrides for job in study.yaml(params)] == [["+sweep=x", *overrides] for overrides in expected]
 
 
 BODY = {
