@@ -19,8 +19,8 @@ from pathlib import Path
 from llc import locks, own, plan, records, sweep
 from llc.artifacts import whole
 from llc.config import ConfigError, require
+from llc.joblist import read_jobs
 from llc.records import METRICS
-from llc.summary import read_jobs
 
 ID = re.compile(r"[0-9a-f]{12}")
 COMPLETE = {"runs": METRICS, "targets": "target.json"}  # the file that makes each complete

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from llc import code, made, records
 from llc.accuracy import accuracy
 from llc.artifacts import whole
 from llc.failures import log_of, reason
+from llc.joblist import read_jobs
 from llc.records import METRICS, PAGE, BadRun, Run, Value, column_of
 
 JOB_COLUMNS = ["job_id", "run_id"]
@@ -28,13 +29,6 @@ CODE = "code"  # the digest of the modules that a run was made with
 ELSEWHERE = "llc_mean_"  # and the name of data that the sampler did not draw from
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
 FAILURE_COLUMNS = ["job_id", "run_id", "reason", "log", "overrides"]
-TEXT = {"run_id", "target_id", "samplers", "overrides"}  # even where all look like numbers
-KINDS: tuple[tuple[Callable[[str], Any], str, str], ...] = (
-    # what a text may be of, and its type where some cells are empty, and where none is
-    (int, "Int64", "int64"),
-    (float, "float64", "float64"),
-    ({"True": True, "False": False}.__getitem__, "boolean", "bool"),
-)
 SHOWN = 10  # damaged runs that one message names
 
 
@@ -106,26 +100,6 @@ def _resolved(config: Any, key: str, text: str) -> str | int | float:
     for name in key.split("."):
         config = config.get(name) if isinstance(config, dict) else None
     return config if isinstance(config, int | float) else text
-
-
-def read_jobs(path: Path) -> pd.DataFrame:
-    """Read ``jobs.csv``, its numbers as such where they are written back as they were; an empty cell is nothing."""
-    jobs = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return jobs.apply(lambda column: column if column.name in TEXT else _typed(column))
-
-
-def _typed(column: pd.Series) -> pd.Series:
-    """Return a column of texts as what all of it is the text of: whole numbers, numbers, whether; or texts."""
-    there = column != ""
-    given = column[there]
-    for of, some, all_ in KINDS:
-        try:
-            values = [of(text) for text in given]
-            if [str(value) for value in values] == list(given) and all(value == value for value in values):  # no NaN
-                return pd.Series(values, given.index, all_ if there.all() else some).reindex(column.index)
-        except (ValueError, KeyError, OverflowError):
-            continue
-    return column.where(there)
 
 
 def _finished(jobs: pd.DataFrame, results: Path) -> tuple[pd.DataFrame, list[Run]]:

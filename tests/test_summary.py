@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from llc import locks, records, summary
+from llc.joblist import read_jobs
 from llc.records import BadRun
-from llc.summary import aggregate_results, read_jobs, write_failures, write_summary
+from llc.summary import aggregate_results, write_failures, write_summary
 
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
 COLUMNS = [

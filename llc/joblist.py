@@ -1,0 +1,37 @@
+"""Reads back ``jobs.csv``, which says what a sweep consists of. Without JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+TEXT = {"run_id", "target_id", "samplers", "overrides"}  # even where all look like numbers
+KINDS: tuple[tuple[Callable[[str], Any], str, str], ...] = (
+    # what a text may be of, and its type where some cells are empty, and where none is
+    (int, "Int64", "int64"),
+    (float, "float64", "float64"),
+    ({"True": True, "False": False}.__getitem__, "boolean", "bool"),
+)
+
+
+def read_jobs(path: Path) -> pd.DataFrame:
+    """Read ``jobs.csv``, its numbers as such where they are written back as they were; an empty cell is nothing."""
+    jobs = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return jobs.apply(lambda column: column if column.name in TEXT else _typed(column))
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """Return a column of texts as what all of it is the text of: whole numbers, numbers, whether; or texts."""
+    there = column != ""
+    given = column[there]
+    for of, some, all_ in KINDS:
+        try:
+            values = [of(text) for text in given]
+            if [str(value) for value in values] == list(given) and all(value == value for value in values):  # no NaN
+                return pd.Series(values, given.index, all_ if there.all() else some).reindex(column.index)
+        except (ValueError, KeyError, OverflowError):
+            continue
+    return column.where(there)
