@@ -23,14 +23,14 @@ def note(folder: Path, tables: Iterable[str], runs: Mapping[str, str]) -> None:
     runs
         The digest of what each run has found, by its id.
     """
-    write_json(folder / TABLES, {"tables": {name: _digest(folder / name) for name in tables}, "runs": _of(runs)})
+    write_json(folder / TABLES, {"tables": {name: digest(folder / name) for name in tables}, "runs": _of(runs)})
 
 
 def as_noted(folder: Path, runs: Mapping[str, str]) -> bool:
     """Return whether the tables are those that were written, of runs that found the same."""
     try:
         about: dict[str, Any] = json.loads((folder / TABLES).read_text(encoding="utf-8"))
-        tables = all(_digest(folder / name) == digest for name, digest in about["tables"].items())
+        tables = all(digest(folder / name) == wanted for name, wanted in about["tables"].items())
         return tables and about["runs"] == _of(runs)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
@@ -40,5 +40,6 @@ def _of(runs: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(runs, sort_keys=True).encode()).hexdigest()
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -108,11 +108,19 @@ def target_state(folder: Path, keep_code: bool) -> State:
 
 
 def tables_stale(plan: Plan, results: Path) -> bool:
-    """Return whether the tables of a sweep whose runs are all done are damaged, or of what runs had found before."""
+    """Return whether the tables of a sweep whose runs are all done are damaged, or of what runs had found before.
+
+    A run that was edited since makes them stale too: who makes them refuses it by name.
+    """
     folder = results / "sweeps" / plan.name
     # Those that are not there are made anyway, and so are those of runs that are to be made.
-    there = (folder / "summary.csv").exists() and not plan.to_run()
-    return there and not made.as_noted(folder, {run_id: state.sha256 for run_id, state in plan.runs.items()})
+    summary = folder / "summary.csv"
+    if plan.to_run() or not summary.exists():
+        return False
+    made_ns = summary.stat().st_mtime_ns
+    newer = {i: state.sha256 for i, state in plan.runs.items() if state.made_ns > made_ns}
+    edited = any(made.digest(results / "runs" / i / METRICS) != sha256 for i, sha256 in newer.items())
+    return edited or not made.as_noted(folder, {i: state.sha256 for i, state in plan.runs.items()})
 
 
 def figures_stale(folder: Path, captions: Path) -> list[str]:

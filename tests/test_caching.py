@@ -134,7 +134,7 @@ def touched(*patterns: str) -> Edit:
 @contextmanager
 def made_again(project: Project) -> Iterator[None]:
     """Replace a run by one that found something else, and that is older, as of a restored backup."""
-    run = first(project, "results/runs/*")
+    run = nth(project, "results/runs/*", 0)
     aside = shutil.copytree(run, project.folder / "aside")
     metrics, info = run / "metrics_summary.csv", run / "run_info.json"
     new = metrics.read_bytes().replace(b"0", b"1")

@@ -57,7 +57,7 @@ def test_nothing_of_planning_and_tables_counts() -> None:
     [
         ("posterior.py", "config.beta0 / math.log(n)", "2 * config.beta0 / math.log(n)", True, True),
         ("training.py", "CHECK_EVERY = 50", "CHECK_EVERY = 60", True, True),
-        ("estimator.py", "CI_WIDTH = 1.96", "CI_WIDTH = 1.97", False, True),
+        ("estimator.py", "ROUNDING = 8", "ROUNDING = 9", False, True),
         ("samplers/sgld.py", "import jax\n", "import jax\nX = 1\n", False, True),
         ("samplers/hmc.py", "0.0, 2.0)", "0.0, 2.1)", False, True),
         ("samplers/mclmc.py", "GRADIENTS_PER_STEP = 2", "GRADIENTS_PER_STEP = 3", False, False),
