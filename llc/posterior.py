@@ -53,7 +53,7 @@ def negative_log_likelihood(
     Integer labels are classes: cross entropy with the network's outputs as logits. Real
     targets are y ~ N(f(x, w), σ² I): ‖y − f‖²/(2σ²), summed over outputs, without the constant.
     """
-    columns = apply(w, data.x).T  # as in llc/models.py: a row of data is a column, which of a classifier saves half
+    columns = apply(w, data.x).T  # as in llc/models.py: of a classifier that saves half
     if jnp.issubdtype(data.y.dtype, jnp.integer):
         log_p = jax.nn.log_softmax(columns, axis=0)
         return -jnp.mean(jnp.take_along_axis(log_p, data.y[None], axis=0))

@@ -80,3 +80,15 @@ def test_a_model_says_whether_it_is_linear_in_its_inputs() -> None:
         model = models.build(config)
         w, x = model.init(seeds.key(0, "w")), jax.random.normal(seeds.key(0, "x"), (5, model.widths[0]))
         assert np.allclose(model.apply(w, 2 * x), 2 * model.apply(w, x), rtol=1e-4) == model.linear
+
+
+@pytest.mark.parametrize("rows", [5, 400])  # few, and many: a row is a column
+def test_a_network_is_its_layers_one_after_the_other(rows: int) -> None:
+    model = models.build(MlpModel(widths=[5, 4], d_in=3, d_out=2))
+    rng = np.random.default_rng(0)
+    w, x = rng.normal(size=model.n_params).astype(np.float32), rng.normal(size=(rows, 3)).astype(np.float32)
+    first, b1, second, b2, third, b3 = np.split(w, np.cumsum([15, 5, 20, 4, 8]))
+    hidden = np.tanh(np.tanh(x @ first.reshape(3, 5) + b1) @ second.reshape(5, 4) + b2)
+    np.testing.assert_allclose(
+        model.apply(jnp.asarray(w), jnp.asarray(x)), hidden @ third.reshape(4, 2) + b3, rtol=1e-4, atol=1e-5
+    )
