@@ -133,7 +133,7 @@ def estimate(
     loss_star, grad_norm = loss_at(loss, w, data)
     require(math.isfinite(loss_star), "loss_fn(w_star, data)", loss_star, "a finite number")
     require(math.isfinite(grad_norm), "norm of the gradient of loss_fn at w_star", grad_norm, "a finite number")
-    losses_elsewhere = {name: _loss_elsewhere(f"evaluate[{name!r}]", loss, w, data) for name, data in elsewhere.items()}
+    losses_elsewhere = {name: _loss_elsewhere(f"evaluate[{name!r}]", loss, w, of) for name, of in elsewhere.items()}
     with jax.enable_x64(precision == "float64"):
         return sample(
             sampler, chosen, posterior, config,

@@ -130,9 +130,9 @@ def estimate(
     bias, distance2 = _mean(trace.excess), _mean(distances)
     subtracted = (bias or 0.0) * trace.correct
     mean = found.mean - subtracted
-    # A chain that never moved has an estimate but no error to report.
-    # What is predicted and left in is not known to be wrong, nor right.
+    # A bias that is predicted and left in is uncertain by all of it, one that is subtracted by a part.
     unsure = CORRECTION_ERROR * subtracted if trace.correct else bias or 0.0
+    # A chain that never moved has an estimate but no error to report.
     mcse = None if found.mcse is None else math.hypot(found.mcse, unsure)
     low, high = (None, None) if mcse is None else (mean - limits.CI_WIDTH * mcse, mean + limits.CI_WIDTH * mcse)
     balance = virial(trace.stats.get("virial"), trace.excess, n_params)

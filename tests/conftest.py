@@ -1,4 +1,4 @@
-"""Shared by the tests: one thread, the project's compilation cache, and targets with exact answers."""
+"""Shared by the tests: one thread, the project's compilation cache, and the slow files first."""
 
 import os
 from pathlib import Path

@@ -268,9 +268,6 @@ def test_counts_that_are_not_known_for_all_jobs_stay_whole_for_the_others(result
     assert [row[header.index("n_data")] for row in cells] == ["100", "", "7"]
 
 
-# ---------------------------------------------------------------------------------- failures
-
-
 @pytest.mark.parametrize(
     "values",
     [
@@ -307,6 +304,9 @@ def test_columns_that_no_swept_key_may_have_are_those_of_the_tables(results: Res
     write_summary(results.folder)
     heads = [lines(results.folder / name)[0] for name in ("jobs.csv", "estimates.csv", "failures.csv")]
     assert {head for row in heads for head in row} - own == records.COLUMNS - {"sampler_preset"}
+
+
+# ---------------------------------------------------------------------------------- failures
 
 
 def test_failures_are_the_jobs_without_a_result(results: Results) -> None:
