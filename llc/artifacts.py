@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
 import platform
@@ -12,8 +14,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import yaml
 
 from llc import __version__, code
@@ -22,12 +25,11 @@ from llc.ids import SCHEMA, run_id, target_id
 from llc.records import METRICS
 
 if TYPE_CHECKING:
-    import xarray
-
     from llc.estimator import Estimate
     from llc.samplers import Trace
 
-PACKAGES = ("jax", "jaxlib", "numpy", "numpyro", "blackjax", "optax", "arviz-stats", "hydra-core", "pandas")
+PACKAGES = ("jax", "jaxlib", "numpy", "numpyro", "blackjax", "optax", "scipy", "hydra-core")
+DIMS = ("chain", "draw")
 
 
 @contextmanager
@@ -105,19 +107,14 @@ def write_config(folder: Path, job: Job) -> None:
     write_text(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
 
-def trace_groups(trace: Trace) -> dict[str, xarray.Dataset]:
-    """Return the groups of an ArviZ InferenceData: L_n in ``posterior``, the rest in ``sample_stats``."""
-    import xarray
+def trace_groups(trace: Trace) -> dict[str, dict[str, np.ndarray]]:
+    """Return the groups of an ArviZ InferenceData: L_n in ``posterior``, the rest in ``sample_stats``.
 
-    chains, draws = trace.loss.shape
-    coords = {"chain": range(chains), "draw": range(draws)}
+    Each is (chains, draws), or (chains,) of what was tuned.
+    """
     stats = {**trace.stats, **({} if trace.excess is None else {"excess": trace.excess})}
-    variables: dict[str, Any] = {key: (("chain", "draw"), values) for key, values in stats.items()}
-    variables |= {f"tuned_{key}": (("chain",), values) for key, values in trace.tuned.items()}
-    return {
-        "posterior": xarray.Dataset({"loss": (("chain", "draw"), trace.loss)}, coords),
-        "sample_stats": xarray.Dataset(variables, coords),
-    }
+    stats |= {f"tuned_{key}": values for key, values in trace.tuned.items()}
+    return {"posterior": {"loss": trace.loss}, "sample_stats": stats}
 
 
 def write_traces(folder: Path, traces: Mapping[str, Trace]) -> None:
@@ -125,13 +122,23 @@ def write_traces(folder: Path, traces: Mapping[str, Trace]) -> None:
 
     ``arviz.InferenceData.from_netcdf("traces.nc", base_group="nuts")`` reads one back.
     """
-    with whole(folder / "traces.nc") as path:
-        mode: Literal["w", "a"] = "w"
+    import h5netcdf
+
+    with whole(folder / "traces.nc") as path, h5netcdf.File(path, "w") as file:
         for name, trace in traces.items():
-            for group, dataset in trace_groups(trace).items():
-                dataset = dataset.assign_attrs(sampler=name)
-                dataset.to_netcdf(path, mode=mode, group=f"{name}/{group}", engine="h5netcdf")
-                mode = "a"
+            for group, variables in trace_groups(trace).items():
+                at = file.create_group(f"{name}/{group}")
+                at.attrs["sampler"] = name
+                at.dimensions = dict(zip(DIMS, trace.loss.shape, strict=True))
+                for dim, size in at.dimensions.items():
+                    at.create_variable(dim, (dim,), data=np.arange(len(size)))
+                for key, values in variables.items():
+                    # netCDF has no booleans; by the attribute xarray, and so ArviZ, knows them.
+                    truth = values.dtype == bool
+                    data = values.astype(np.int8) if truth else values
+                    at.create_variable(key, DIMS[: values.ndim], data=data).attrs.update(
+                        {"dtype": "bool"} if truth else {}
+                    )
 
 
 def write_results(folder: Path, estimates: Mapping[str, Estimate], **facts: Any) -> None:
@@ -140,10 +147,7 @@ def write_results(folder: Path, estimates: Mapping[str, Estimate], **facts: Any)
     ``run_info.json`` holds the ``facts``, what made them, and the digest of each file, by which
     one that was cut short or edited is known.
     """
-    import pandas as pd
-
-    table = pd.DataFrame([e.row() for e in estimates.values()], index=pd.Index(estimates, name="sampler"))
-    metrics = table.to_csv().encode()
+    metrics = _table({name: estimate.row() for name, estimate in estimates.items()}).encode()
     files = {name: (folder / name).read_bytes() for name in ("config.yaml", "traces.nc")} | {METRICS: metrics}
     about = {
         "schema_version": SCHEMA,
@@ -159,3 +163,13 @@ def write_results(folder: Path, estimates: Mapping[str, Estimate], **facts: Any)
     write_json(folder / "run_info.json", about)
     with whole(folder / METRICS) as path:
         path.write_bytes(metrics)
+
+
+def _table(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the rows as CSV, numbers in full: None is an empty cell, and a column that one row has all have."""
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    text = io.StringIO()
+    table = csv.DictWriter(text, ["sampler", *columns], lineterminator="\n")
+    table.writeheader()
+    table.writerows({"sampler": name, **row} for name, row in rows.items())
+    return text.getvalue()

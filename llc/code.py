@@ -23,6 +23,8 @@ NO_NUMBERS = {
     *(f"llc.{name}" for name in ("artifacts", "code", "compose", "config", "ids", "locks", "terminal")),
 }
 
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 def modules(stage: str, samplers: Iterable[str] = ()) -> dict[str, str]:
     """Return the digest of each module that the numbers of a stage depend on, by its path.
@@ -104,13 +106,13 @@ def substance(tree: ast.Module) -> str:
 
     def text(node: object) -> str:
         if isinstance(node, list):
-            return "[" + ",".join(map(text, node)) + "]"
+            return "[" + ",".join([text(part) for part in node]) + "]"
         if not isinstance(node, ast.AST):
             return repr(node)
-        values = dict(ast.iter_fields(node))
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            values["body"] = node.body[ast.get_docstring(node, clean=False) is not None :]
-        return f"{type(node).__name__}({','.join(f'{k}={text(v)}' for k, v in values.items())})"
+        values = [(name, getattr(node, name)) for name in node._fields if hasattr(node, name)]
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            values = [(name, node.body[1:] if name == "body" else value) for name, value in values]
+        return f"{type(node).__name__}({','.join([f'{name}={text(value)}' for name, value in values])})"
 
     return hashlib.sha256(text(tree).encode()).hexdigest()[:12]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
@@ -31,6 +32,7 @@ THREADS = ("NPROC", "JAX_NUM_CPU_DEVICES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THRE
 # Hydra's own folders are of a second: two jobs that are started in the same one would share theirs.
 NOW = "${now:%Y-%m-%d}/${now:%H-%M-%S-%f}"
 FOLDERS = {"run": {"dir": f"outputs/{NOW}"}, "sweep": {"dir": f"multirun/{NOW}", "subdir": "${hydra.job.num}"}}
+GARBAGE_EVERY = 50_000  # objects more than before; Python looks at 700
 FULL_KEY = re.compile(r"full_key: (\S+)")  # how OmegaConf ends its messages
 
 
@@ -222,4 +224,6 @@ def before_jax(threads: int, cache: Path) -> None:
     threadpool_limits(threads)
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    # Tracing makes many objects and little garbage: to look for it at Python's rate took a twelfth of a small job.
+    gc.set_threshold(GARBAGE_EVERY, 50, 100)
     logging.getLogger("jax").setLevel(logging.WARNING)  # it reports each backend that is not there

@@ -6,9 +6,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from arviz_stats.base import array_stats
 from jaxtyping import Float
 
+from llc import mixing
 from llc.limits import DRIFT_MAX, ESS_MIN, RHAT_DISTANCE_MAX, RHAT_MAX, VIRIAL_ERRORS, VIRIAL_MAX
 
 CORRECTION_ERROR = 0.5  # standard error of an excess that a sampler predicts, as a share of it: it is of first order
@@ -30,17 +30,16 @@ def diagnose(draws: Float[np.ndarray, "chains draws"]) -> Diagnosis:
 
     References
     ----------
-    Vehtari, Gelman, Simpson, Carpenter and Bürkner (2021), Bayesian Analysis 16(2), as ArviZ has
-    them; the drift is the comparison of Geweke (1992) between halves.
+    See ``llc.mixing``; the drift is the comparison of Geweke (1992) between halves.
     """
     mean = float(draws.mean())
     if not (np.ptp(draws, axis=1) > 0).all():
         return Diagnosis(mean, None, None, None, None, None)
     return Diagnosis(
         mean=mean,
-        mcse=_finite(array_stats.mcse(draws, method="mean")),
-        ess=_finite(array_stats.ess(draws, method="bulk")),
-        ess_tail=_finite(array_stats.ess(draws, method="tail", prob=(0.05, 0.95))),
+        mcse=_finite(mixing.mcse(draws)),
+        ess=_finite(mixing.ess_bulk(draws)),
+        ess_tail=_finite(mixing.ess_tail(draws)),
         rhat=rhat(draws),
         drift=_drift(draws),
     )
@@ -51,14 +50,14 @@ def rhat(draws: Float[np.ndarray, "chains draws"]) -> float | None:
     chains, n = draws.shape
     if not np.ptp(draws) > 0 or not np.isfinite(draws).all():
         return None
-    # ArviZ asks for two chains; of one the two halves are compared, as splitting does anyway.
-    return _finite(array_stats.rhat(draws if chains > 1 else draws[:, : n // 2 * 2].reshape(2, -1)))
+    # Of one chain the two halves are compared, each split in turn.
+    return _finite(mixing.rhat(draws if chains > 1 else draws[:, : n // 2 * 2].reshape(2, -1)))
 
 
 def _drift(draws: Float[np.ndarray, "chains draws"]) -> float | None:
     half = draws.shape[1] // 2
     first, second = draws[:, :half], draws[:, -half:]
-    error = math.hypot(*(float(array_stats.mcse(part, method="mean")) for part in (first, second)))
+    error = math.hypot(mixing.mcse(first), mixing.mcse(second))
     return _finite((second.mean() - first.mean()) / error) if error > 0 else None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -12,7 +11,7 @@ import optax
 from jaxtyping import Array, Bool, Int
 
 from llc.posterior import Posterior
-from llc.rows import Data, Loss, Number, Params, Scalar
+from llc.rows import Number, Params, Scalar
 
 MEMORY = 20  # pairs of steps and gradients that L-BFGS remembers
 LEFT = 1e-3  # nats that may be left to gain
@@ -40,18 +39,16 @@ def tolerance(nats: float, pull: float) -> float:
     return math.sqrt(2 * LEFT * pull / nats)
 
 
-@partial(jax.jit, static_argnames="loss_fn")
+@jax.jit
 def polish(
     start: Params,
     centre: Params,
-    data: Data,
+    posterior: Posterior,
     pull: Number,
     grad_tol: Number,
     max_steps: Int[Array, ""] | int,
-    *,
-    loss_fn: Loss,
 ) -> Polished:
-    """Minimise L(w) + (pull/2)‖w − centre‖² from ``start``, by L-BFGS on all the rows.
+    """Minimise L_n(w) + (pull/2)‖w − centre‖² from ``start``, by L-BFGS on all the rows of a posterior.
 
     The loss of a network mostly has no minimum nearby: its valleys go on falling, ever more slowly,
     to where the weights are ten times as large and another network. The pull keeps w in place in all
@@ -65,7 +62,7 @@ def polish(
     lbfgs = optax.lbfgs(memory_size=MEMORY)
 
     def objective(w: Params) -> Scalar:
-        return loss_fn(w, data) + 0.5 * pull * jnp.sum((w - centre) ** 2)
+        return posterior.loss(w) + 0.5 * pull * jnp.sum((w - centre) ** 2)
 
     def unfinished(carry: tuple[Polished, optax.OptState, Scalar, Params]) -> Array:
         at = carry[0]
@@ -112,22 +109,21 @@ def deficit(posterior: Posterior, grad_norm: float) -> float:
     loss = jax.jit(Posterior.loss)
 
     def descend(start: Params, finer: int = 1) -> tuple[Polished, float]:
-        # The posterior as data: where it holds some parameters, the loss is of the others.
-        end = polish(start, w_star, posterior, pull, tolerance(nbeta, pull) / finer, DEFICIT_STEPS, loss_fn=_loss)
-        return end, nbeta * float(loss(posterior, w_star) - loss(posterior, end.w))
+        end = polish(start, w_star, posterior, pull, tolerance(nbeta, pull) / finer, DEFICIT_STEPS)
+        return end, nbeta * (float(loss(posterior, w_star)) - float(loss(posterior, end.w)))
 
     lowest, gained = w_star, 0.0
     if bound > LEFT:
         found, gained = descend(w_star)
         lowest = found.w
-        if found.steps == DEFICIT_STEPS and gained > LEFT:  # it had a slope to the end
+        if int(found.steps) == DEFICIT_STEPS and gained > LEFT:  # it had a slope to the end
             return gained
-    beside = jax.random.normal(jax.random.key(0), w_star.shape, w_star.dtype) * BESIDE / math.sqrt(max(gamma, 1.0))
-    farther = descend(lowest + beside, FINER)[1]
+    farther = descend(_beside(lowest, BESIDE / math.sqrt(max(gamma, 1.0))), FINER)[1]
     if farther > gained + LEFT:
         return farther
     return bound if bound <= LEFT else gained
 
 
-def _loss(w: Params, posterior: Posterior) -> Scalar:
-    return posterior.loss(w)
+@jax.jit
+def _beside(w: Params, distance: Number) -> Params:
+    return w + jax.random.normal(jax.random.key(0), w.shape, w.dtype) * distance

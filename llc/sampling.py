@@ -24,10 +24,14 @@ class Sampled(NamedTuple):
     def to_arviz(self) -> arviz.InferenceData:
         """Return the trace as ArviZ has it: L_n in ``posterior``, the statistics in ``sample_stats``."""
         import arviz
+        import xarray
 
-        from llc.artifacts import trace_groups
+        from llc.artifacts import DIMS, trace_groups
 
-        groups: dict[str, Any] = dict(trace_groups(self.trace))
+        groups: dict[str, Any] = {}
+        for group, variables in trace_groups(self.trace).items():
+            coords = {dim: range(size) for dim, size in zip(DIMS, self.trace.loss.shape, strict=True)}
+            groups[group] = xarray.Dataset({k: (DIMS[: v.ndim], v) for k, v in variables.items()}, coords)
         return arviz.InferenceData(**groups)
 
 

@@ -188,10 +188,10 @@ def full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[floa
     with jax.enable_x64(True):
         of_part = Fixed(loss_and_gradient, problem.loss_fn)
         w = jnp.asarray(w_star, jnp.float64)
-        loss, gradient = 0.0, jnp.zeros_like(w)
+        loss, gradient = 0.0, np.zeros(w.size)
         for part in parts(len(data.x)):
             rows = batch(data.x[part], data.y[part], data.sigma, "float64")
             value, slope = compiled(of_part, w, rows)
             share = len(rows.x) / len(data.x)
-            loss, gradient = loss + share * float(value), gradient + share * slope
-        return loss, float(jnp.linalg.norm(gradient))
+            loss, gradient = loss + share * float(value), gradient + share * np.asarray(slope)
+        return loss, float(np.linalg.norm(gradient))

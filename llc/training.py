@@ -12,12 +12,11 @@ import optax
 from jaxtyping import Array, Float, Int, Key
 
 from llc import seeds
-from llc.config import Job, TrainingConfig
+from llc.config import Job, PosteriorConfig, TrainingConfig
 from llc.data import Dataset
-from llc.equal import Fixed
 from llc.models import Model
 from llc.polish import polish, tolerance
-from llc.posterior import Batch, batch
+from llc.posterior import Batch, batch, tempered
 from llc.rows import Loss, Number, Params, Scalar, mean_loss, take
 
 CHECK_EVERY = 50  # steps between looks at the gradient of the full loss
@@ -70,8 +69,10 @@ def train(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Trained:
     # n L_n(w) + ½‖w − w_t‖²: a pull of the strength that γ = 1 has at β = 1.
     n = float(len(data.x))
     grad_tol = tolerance(n, 1 / n)
-    end = polish(at.w, at.w, rows, 1 / n, grad_tol, config.polish_steps, loss_fn=Fixed(mean_loss, loss_fn))
-    stopped = "polished" if end.grad_norm <= grad_tol else "step_limit" if end.falling else "rounding"
+    # Of the posterior its loss alone counts: with it, the program is that of the deficit.
+    posterior = tempered(loss_fn, rows, at.w, PosteriorConfig(), job.precision)
+    end = polish(at.w, at.w, posterior, 1 / n, grad_tol, config.polish_steps)
+    stopped = "polished" if float(end.grad_norm) <= grad_tol else "step_limit" if end.falling else "rounding"
     return Trained(np.asarray(end.w), steps, int(end.steps), stopped, checkpoints)
 
 

@@ -23,10 +23,12 @@ NAMES = sorted(CHEAP)
 
 
 def drawn(name: str, **settings: Any) -> Trace:
+    posterior = STRETCHED.posterior(name)
     if name == "sgld":
-        settings |= {"step_size": "auto", "batch_size": 1}  # of two rows: a minibatch
+        posterior = STRETCHED.regression()
+        settings |= {"step_size": "auto", "batch_size": 1}  # of twelve rows: a minibatch
     given = {**CHEAP[name], "chains": 4, "draws": 200, **settings}
-    return samplers.load(name)(seeds.key(0, name), STRETCHED.posterior(name), **given)
+    return samplers.load(name)(seeds.key(0, name), posterior, **given)
 
 
 def digest(trace: Trace) -> str:

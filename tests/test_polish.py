@@ -52,7 +52,7 @@ def test_a_step_to_where_it_is_higher_is_not_taken() -> None:
         return jnp.sum(w) + jax.lax.stop_gradient(jnp.where(jnp.sum(w) < 6 - 1e-5, 10.0, 0.0))
 
     start = jnp.ones(6, jnp.float32)
-    end = polish(start, start, around(np.ones(6), 1.0).full, 1e-3, 1e-3, 100, loss_fn=ledge)
+    end = polish(start, start, dataclasses.replace(around(np.ones(6), 1.0), loss_fn=ledge), 1e-3, 1e-3, 100)
     assert not end.falling
     assert end.steps < 100
     assert ledge(end.w, None) < 6

@@ -109,6 +109,15 @@ def test_auto_has_no_bias_where_label_noise_limits_its_step() -> None:
     assert abs(found.mean - trace.excess.mean() - exact) < 4 * found.mcse
 
 
+def test_half_of_the_data_is_a_batch_of_all_unless_the_step_is_given() -> None:
+    def losses(batch_size: int, step_size: float | str) -> np.ndarray:
+        return draw(noisy_mean(), batch_size=batch_size, step_size=step_size, draws=8, chains=2).loss
+
+    np.testing.assert_array_equal(losses(N // 2, "auto"), losses(N, "auto"))
+    assert (losses(N // 2 - 1, "auto") != losses(N, "auto")).any()
+    assert (losses(N // 2, 1e-2) != losses(N, 1e-2)).any()
+
+
 def test_control_variates_take_the_labels_noise_away() -> None:
     settings = {"step_size": 0.02, "batch_size": 2, "draws": 4000, "thin": 50, "warmup": 1000}
     plain, controlled = (diagnose(llc_of(draw(noisy_mean(), control_variates=c, **settings))) for c in (False, True))

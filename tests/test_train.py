@@ -40,8 +40,10 @@ def metrics(run: Path) -> pd.DataFrame:
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of one finished job of two samplers."""
     cwd = tmp_path_factory.mktemp("saved")
-    command = [sys.executable, str(ROOT / "train.py"), *TINY, *TINY_NUTS, "sampler.names=[sgld,nuts]", "seed=3"]
-    subprocess.run(command, cwd=cwd, check=True)  # all of a process, started by itself
+    python = [sys.executable, "-X", "importtime"]
+    command = [*python, str(ROOT / "train.py"), *TINY, *TINY_NUTS, "sampler.names=[sgld,nuts]", "seed=3"]
+    with (cwd / "imported").open("w") as imported:  # all of a process, started by itself
+        subprocess.run(command, cwd=cwd, check=True, stderr=imported)
     return only(cwd, "outputs/*/*")
 
 
@@ -55,6 +57,13 @@ def test_a_job_writes_the_run_directory(saved: Path) -> None:
     assert set(about["timings_s"]) == {"import", "data", "train", "compile", "sample", "diagnose", "write"}
     config = yaml.safe_load((saved / "config.yaml").read_text())
     assert (config["data"]["n_data"], config["model"]["target_params"], config["seed"]) == (100, 50, 3)
+
+
+def test_a_job_imports_what_it_runs(saved: Path) -> None:
+    lines = (saved.parents[2] / "imported").read_text().splitlines()
+    imported = {line.split("|")[-1].strip() for line in lines}
+    assert {"jax", "numpyro", "llc.mixing", "h5netcdf"} <= imported
+    assert not {"matplotlib", "pandas", "xarray", "arviz", "arviz_stats", "scipy.stats", "scipy.signal"} & imported
 
 
 def test_the_documented_rerun_gives_bit_equal_numbers(saved: Path, tmp_path: Path) -> None:

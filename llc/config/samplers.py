@@ -24,7 +24,7 @@ class SgldConfig:
     """Stochastic gradient Langevin dynamics. Counts are per chain."""
 
     step_size: Any = "auto"  # from curvature and gradient noise; or ε, in units of w²; see llc/samplers/sgld.py
-    batch_size: int = 64  # rows per gradient; n_data or more: all of them
+    batch_size: int = 64  # rows per gradient; n_data or more, with step_size auto half of it: all of them
     control_variates: bool = False  # take the labels' noise out of the gradients, for twice the work
     preconditioner: str = "none"  # rmsprop, adam: a step for each parameter, found in the first 50 draws, then frozen
     momentum: float = 0.0  # in [0, 1); Adam's is 0.9; with step_size auto only

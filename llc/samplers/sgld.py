@@ -22,6 +22,9 @@ from llc.samplers.trace import Trace
 
 EXPLODED = (5.0, 30.0)  # rise of U above U(w*), per parameter and beside: at equilibrium it is about ½ and 0
 SHRINK = 0.5  # of the step, when a chain has exploded and is set back
+# Data are a whole batch where they are at most so many times its size: of 51 parameters and 100 rows a step of all took
+# 0.47 of the time of one of 64, without rows to pick and noise to measure, and as many gradients were worth more.
+WHOLE = 2
 FLAT = 1.0  # the step where no curvature is found, as at a degenerate w*, until the chain has moved
 
 
@@ -82,7 +85,7 @@ def sgld(
     step_size
         ε, in units of w², or ``auto``.
     batch_size
-        Rows per gradient. With n or more the gradient is exact and no rows are drawn.
+        Rows per gradient. With n or more, with ``auto`` half of n, the gradient is exact and no rows are drawn.
     control_variates
         Use ∇L_B(w) − ∇L_B(w*) + ∇L_n(w*) for ∇L_B(w): twice the work, and no noise of the labels
         near w*.
@@ -104,7 +107,8 @@ def sgld(
     Lau et al. (2023), arXiv 2308.12108, for SGLD in LLC estimation.
     """
     auto = step_size == "auto"
-    batch = None if batch_size >= posterior.n else batch_size
+    whole = posterior.n / WHOLE if auto else posterior.n
+    batch = None if batch_size >= whole else batch_size
     thin = steps.thinning(posterior, batch_size, budget, ROUND) if thin is None else thin
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
