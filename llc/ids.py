@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from llc.config import Job
+from llc.config.samplers import momentum_of, takes_all
 from llc.widths import hidden_widths
 
 OF_THE_RUN = ("posterior", "sampler", "evaluate", "checkpoint")  # and not of the target
@@ -90,8 +91,10 @@ def canonical(job: Job) -> dict[str, Any]:
     for settings in sampler.values():
         if settings["draws"] is not None:
             del settings["budget"]  # of draws that are added by rule
-    if "sgld" in sampler and sampler["sgld"]["batch_size"] >= n_data:
-        sampler["sgld"] |= {"batch_size": data["n_data"], "control_variates": False}
+    if (sgld := sampler.get("sgld")) is not None:
+        sgld["momentum"] = momentum_of(sgld["step_size"], sgld["momentum"])
+        if takes_all(sgld["step_size"], sgld["batch_size"], n_data):
+            sgld |= {"batch_size": data["n_data"], "control_variates": False}
     posterior["gamma"] += 0.0  # no negative zero
     # Left out where they say nothing, so that ids from before there were such keys stay.
     own = {"own": job.own.sha256} if job.own.sha256 is not None else {}

@@ -108,7 +108,7 @@ METHODS = (
     Method("cabezas2024", "BlackJAX, whose MCLMC this is", _with("mclmc")),
     Method("geman1984", "Gibbs sampling", _with("gibbs")),
     Method("vehtari2021", "R-hat, ESS and their limits", _always),
-    Method("kumar2019", "ArviZ, which computes them", _always),
+    Method("kumar2019", "ArviZ, as which they are computed and stored", _always),
     Method("geweke1992", "the comparison of a trace's halves", _always),
     Method("white1997", "the rule for the end of warm-up, MSER", _by_rule),
     Method(

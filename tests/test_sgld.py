@@ -70,6 +70,7 @@ def test_auto_predicts_the_heat_of_minibatches_and_keeps_it_small(batch_size: in
         {"batch_size": 16},
         {"batch_size": 16, "control_variates": True},
         {"batch_size": 64, "momentum": 0.9},
+        {"batch_size": 16, "momentum": 0.0},
         {"batch_size": 64, "preconditioner": "rmsprop"},
         {"batch_size": 500},
     ],
@@ -132,10 +133,13 @@ def test_control_variates_take_the_labels_noise_away() -> None:
 
 
 @pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT, STRETCHED])
-def test_the_step_of_auto_is_the_inverse_of_the_largest_curvature(problem: Quadratic) -> None:
-    trace = draw(problem.posterior(), draws=50)
+@pytest.mark.parametrize(("momentum", "times"), [(None, 0.25), (0.5, 0.25), (0.0, 1.0)])
+def test_the_step_of_auto_is_the_inverse_of_the_largest_curvature_or_a_quarter_of_it(
+    problem: Quadratic, momentum: float | None, times: float
+) -> None:
+    trace = draw(problem.posterior(), **{**vars(SgldConfig(momentum=momentum)), "draws": 50})
     largest = problem.a * problem.h.max() + problem.gamma
-    np.testing.assert_allclose(trace.tuned["step_size"], 1 / largest, rtol=0.02)
+    np.testing.assert_allclose(trace.tuned["step_size"], times / largest, rtol=0.02)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
@@ -145,6 +149,7 @@ def test_auto_has_no_bias_on_a_quadratic_at_any_stable_step(
 ) -> None:
     """The paired noise is exact there; plain SGLD would be 8, 33 and 100 % hot."""
     monkeypatch.setattr("llc.samplers.steps.STEP_TIMES_CURVATURE", factor)
+    monkeypatch.setattr("llc.samplers.steps.WITH_MOMENTUM", factor)
     problem = ISOTROPIC
     # A number of chains of its own: a program that is compiled already would have the factor of another test.
     settings = {"batch_size": 2, "draws": 4000, "thin": 10, "warmup": 2000}

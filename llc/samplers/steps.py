@@ -13,7 +13,9 @@ from jaxtyping import Array, Int, Key
 from llc.posterior import Posterior
 from llc.rows import Params, Scalar, n_rows
 
-STEP_TIMES_CURVATURE = 1.0  # ε q of the steepest direction; the scheme is stable below 4
+# ε q of the steepest direction; the scheme is stable below 4. With momentum its error is of first order, not second: on
+# digits with 610 parameters λ̂ was 3.2 ± 1.2 % too high at 1, 1.4 ± 0.6 % at 1/2 and 0.6 ± 0.5 % at 1/4.
+STEP_TIMES_CURVATURE, WITH_MOMENTUM = 1.0, 0.25
 HEAT_MAX = 0.01  # share of λ̂ that minibatch noise may add; it is then subtracted
 CURVATURE_ROWS = 1024  # rows, at least, of a Hessian product
 FIRST_PRODUCTS, PRODUCTS = 20, 5  # of the power iteration: in new coordinates, and at each later round
