@@ -9,6 +9,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import sys
 import tarfile
 from collections.abc import Iterable
@@ -220,4 +221,5 @@ def _delete(root: Path, sure: bool) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads may have had enough, as head
     main()

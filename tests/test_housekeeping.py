@@ -1,6 +1,9 @@
 """Nothing is deleted that a sweep needs, and nothing without being asked; an archive stands alone."""
 
+import os
 import shutil
+import signal
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -73,6 +76,15 @@ def test_the_list_has_sizes_and_what_no_sweep_refers_to(
     assert lines[1].split()[:2] == ["targets", "1"]
     assert [line.split()[0] for line in lines[3:]] == [f"results/runs/{ORPHAN}", f"results/targets/{ORPHAN}"]
     assert lines[4].endswith("incomplete")
+
+
+def test_a_list_that_nobody_reads_to_its_end_ends_quietly(project: Project) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    listing = [sys.executable, "-m", "llc.housekeeping", "list"]
+    done = subprocess.run(listing, stdout=write_end, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (-signal.SIGPIPE, "")
     size = sum(path.stat().st_size for path in Path("results/runs", ORPHAN).iterdir())
     kept = {k.path.name: k for k in housekeeping.inventory(Path.cwd()) if k.kind == "runs"}
     assert (kept[ORPHAN].size, kept[ORPHAN].needed, kept[ORPHAN].complete) == (size, False, True)
