@@ -210,7 +210,7 @@ def _take_option(argv: list[str], *names: str) -> tuple[str | None, list[str]]:
 
 
 def before_jax(threads: int, cache: Path) -> None:
-    """Set what JAX reads when it is imported: the number of threads and its compilation cache.
+    """Set what JAX reads when it is imported, its threads and cache, and how often Python looks for garbage.
 
     XLA takes the size of its thread pool from NPROC and ignores the usual thread variables; each is a device of JAX's
     too, for chains to be spread over. NumPy is imported by now: its pool is there, and is made smaller.
@@ -225,5 +225,5 @@ def before_jax(threads: int, cache: Path) -> None:
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     # Tracing makes many objects and little garbage: to look for it at Python's rate took a twelfth of a small job.
-    gc.set_threshold(GARBAGE_EVERY, 50, 100)
+    gc.set_threshold(GARBAGE_EVERY)
     logging.getLogger("jax").setLevel(logging.WARNING)  # it reports each backend that is not there

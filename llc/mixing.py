@@ -1,4 +1,4 @@
-"""R-hat, effective sample sizes and the standard error of a mean, as ArviZ has them.
+"""R-hat, effective sample sizes and the standard error of a mean of finite draws, as ArviZ has them.
 
 Its own functions take six tenths of a CPU second to import, with scipy.stats and scipy.signal, in a small job of nine,
 and twice as long to compute; a test holds these to them.
@@ -78,7 +78,7 @@ def _ess(chains: Draws) -> float:
         return float(chains.size)
     of_lag = np.mean(_autocovariance(chains), axis=0)
     within = of_lag[0] * n / (n - 1)
-    variance = of_lag[0] + (np.var(np.mean(chains, axis=1), ddof=1) if m > 1 else 0.0)
+    variance = of_lag[0] + np.var(np.mean(chains, axis=1), ddof=1)
     correlation = 1 - (within - of_lag) / variance
     correlation[0] = 1
     even = correlation[: n // 2 * 2 : 2]

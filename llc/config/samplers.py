@@ -8,10 +8,7 @@ from typing import Any
 from llc.config.checks import require, require_choice
 
 BUDGET = 200_000.0  # gradients of the full loss per chain, at most, where draws are added by rule
-MOMENTUM = 0.97  # of sgld with step_size auto: a step remembers the 33 before it
-# With auto, data are a batch where they are at most so many times its size: of 51 parameters and 100 rows a step of all
-# took half of the time of one of 64, without rows to pick and noise to measure.
-WHOLE = 2
+MOMENTUM_MAX = 0.9999  # 1 is no dynamics, and what is nearer is 1 in float32
 PRECONDITIONERS = ["none", "rmsprop", "adam"]
 
 
@@ -31,7 +28,7 @@ class SgldConfig:
     batch_size: int = 64  # rows per gradient; n_data or more, with step_size auto half of it: all of them
     control_variates: bool = False  # take the labels' noise out of the gradients, for twice the work
     preconditioner: str = "none"  # rmsprop, adam: a step for each parameter, found in the first 50 draws, then frozen
-    momentum: float | None = None  # in [0, 1); Adam's is 0.9; null: 0.97 with step_size auto, else 0
+    momentum: float | None = None  # 0 or more, below 1; Adam's is 0.9; null: 0.97 with step_size auto, else 0
     warmup: int = 0  # steps that are dropped in any case
     draws: int | None = None  # null: until converged
     thin: int | None = None  # steps per draw; null: 100, or up to 1,000: 3 × rows of the full loss / batch_size
@@ -45,22 +42,12 @@ class SgldConfig:
         ok = self.step_size == "auto" or (number and self.step_size > 0)
         require(ok, "sampler.sgld.step_size", self.step_size, "auto, or a number above 0")
         require_choice("sampler.sgld.preconditioner", self.preconditioner, PRECONDITIONERS)
-        ok = self.momentum is None or 0 <= self.momentum < 1
-        require(ok, "sampler.sgld.momentum", self.momentum, "in [0, 1), or null")
+        ok = self.momentum is None or 0 <= self.momentum <= MOMENTUM_MAX
+        require(ok, "sampler.sgld.momentum", self.momentum, f"in 0 … {MOMENTUM_MAX}, or null")
         plain = self.step_size == "auto" or not self.momentum
         require(plain, "sampler.sgld.momentum", self.momentum, "0 with a number as step_size: that is plain SGLD")
         require(self.thin is None or self.thin >= 1, "sampler.sgld.thin", self.thin, "at least 1, or null")
         _check_counts("sgld", self, {"batch_size": 1, "warmup": 0})
-
-
-def takes_all(step_size: float | str, batch_size: int, n: int | float) -> bool:
-    """Return whether a step of ``sgld`` takes all ``n`` rows."""
-    return batch_size * (WHOLE if step_size == "auto" else 1) >= n
-
-
-def momentum_of(step_size: float | str, momentum: float | None) -> float:
-    """Return the momentum of ``sgld``, null replaced by what it stands for."""
-    return (MOMENTUM if step_size == "auto" else 0.0) if momentum is None else momentum
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,18 +11,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from llc.config.samplers import momentum_of, takes_all
 from llc.posterior import Posterior
 from llc.rows import Params, Scalar, n_rows
 from llc.samplers import preconditioner as diagonal
 from llc.samplers import steps
 from llc.samplers.chains import keys
+from llc.samplers.defaults import momentum_of, takes_all
 from llc.samplers.normals import FEW, normal
 from llc.samplers.rounds import ROUND, Clock, collect
 from llc.samplers.steps import Scale
 from llc.samplers.trace import Trace
 
-EXPLODED = (5.0, 30.0)  # rise of U above U(w*), per parameter and beside: at equilibrium it is about ½ and 0
+EXPLODED = (5.0, 10.0)  # rise of U above U(w*), per parameter and beside: at equilibrium it is about ½ and 0
 SHRINK = 0.5  # of the step, when a chain has exploded and is set back
 FLAT = 1.0  # the step where no curvature is found, as at a degenerate w*, until the chain has moved
 
@@ -105,7 +106,8 @@ def sgld(
     """
     auto = step_size == "auto"
     batch = None if takes_all(step_size, batch_size, posterior.n) else batch_size
-    thin = steps.thinning(posterior, batch_size, budget, ROUND) if thin is None else thin
+    if thin is None:  # of so many draws as are asked for the budget is no end
+        thin = steps.thinning(posterior, batch_size, budget if draws is None else math.inf, ROUND)
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
     given = jnp.asarray(FLAT if auto else step_size, posterior.w_star.dtype)
@@ -223,7 +225,9 @@ def _advance(
             if batch is not None:
                 looks = steps.HEAT_BATCHES if auto else 0
                 rows = jax.random.randint(of_draw[thin], (thin + looks, batch), 0, posterior.n)
-                epsilon = steps.limited(epsilon, state.heat, state.llc, state.n) if auto else epsilon
+                if auto:  # the first draw, before any heat is known, as if there were no momentum
+                    limited = steps.limited(epsilon, state.heat, state.llc, state.n)
+                    epsilon = jnp.where(state.n > 0, limited, epsilon / amplified)
             zero = jnp.zeros_like(epsilon)
             carry = (state.w, state.noise, state.second, zero, zero, epsilon)
             noise = jax.vmap(standard)(of_draw[:thin]) if ahead else of_draw[:thin]
@@ -236,7 +240,8 @@ def _advance(
                     (w - posterior.w_star) ** 2
                 )
                 exploded = ~(rise < EXPLODED[0] * w.size + EXPLODED[1])  # so that NaN counts
-                back = (state.w, state.noise, state.second, state.loss)
+                # At rest: what carried it up would do so again, with ever smaller steps.
+                back = (state.w, jnp.zeros_like(noise), state.second, state.loss)
                 w, noise, second, loss = (
                     jnp.where(exploded, old, new) for old, new in zip(back, (w, noise, second, loss), strict=True)
                 )
@@ -244,14 +249,15 @@ def _advance(
                 squared = jnp.zeros_like(squared)
                 if rows is not None:
                     squared = amplified * steps.heat(gradient, w, state.scale, rows[thin:], epsilon)
+                    squared = jnp.where(exploded, 0.0, squared)  # there is none of this step's in w
             state = state._replace(
                 w=w,
                 noise=noise,
                 second=second,
                 loss=loss,
                 heat=state.heat + jnp.where(jnp.isfinite(squared), squared, 0.0),
-                llc=state.llc + posterior.nbeta * (loss - loss_star),
-                n=state.n + 1,
+                llc=state.llc + jnp.where(exploded, 0.0, posterior.nbeta * (loss - loss_star)),
+                n=state.n + ~exploded,
             )
             return state, {
                 "loss": loss,

@@ -37,9 +37,9 @@ def thinning(posterior: Posterior, batch_size: int, budget: float, draws: int) -
     L_n of all the rows is a forward pass, a third of their gradient. With 100 steps of 64 rows it would be half
     of all the work at 20,000 rows, and three quarters at 60,000. A round of ``draws`` takes a part of the budget only.
     """
-    affordable = int(budget * posterior.n / (batch_size * ROUNDS_MIN * draws))
+    affordable = min(budget * posterior.n / (batch_size * ROUNDS_MIN * draws), THIN_MOST)
     enough = math.ceil(GRADIENTS_PER_LOSS / LOSS_SHARE * n_rows(posterior.full) / batch_size)
-    return max(THIN, min(enough, THIN_MOST, affordable))
+    return max(THIN, min(enough, THIN_MOST, int(affordable)))
 
 
 def product_work(posterior: Posterior, batch: int | None, products: Any) -> Any:
