@@ -69,7 +69,7 @@ REFUSED = [
     "posterior.gamma=-1.0",
     "sampler.names=[]",
     "sampler.sgld.step_size=0.0",
-    "sampler.sgld.momentum=1.0",
+    "sampler.sgld.momentum=0.99999999",
     "sampler.sgld.step_size=1e-4 sampler.sgld.momentum=0.9",
     "sampler.nuts.draws=7",
     "sampler.nuts.budget=0.0",

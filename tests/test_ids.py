@@ -115,6 +115,7 @@ def test_stating_a_default_changes_nothing(overrides: str) -> None:
         ("sampler.sgld.batch_size=100", "sampler.sgld.batch_size=50"),
         ("sampler.sgld.step_size=1e-5", "sampler.sgld.step_size=1e-5 sampler.sgld.momentum=0"),
         ("", "sampler.sgld.momentum=0.97"),
+        ("sampler.sgld.momentum=0", "sampler.sgld.momentum=-0.0"),
     ],
 )
 def test_spellings_of_one_value_are_one_job(one: str, other: str) -> None:

@@ -140,6 +140,12 @@ def test_monomials_give_the_exact_value(scheme: tuple[str, float], exponents: tu
     assert trace.stats["diverging"].mean() < 1e-3
 
 
+def test_a_chain_that_is_set_back_is_not_carried_up_again_by_its_momentum() -> None:
+    trace = draw(monomial((1, 3)), ("none", 0.97), warmup=4000, draws=2000, thin=1)
+    assert trace.stats["step_size"].min() > 1e-8
+    assert (np.ptp(trace.loss, axis=1) > 0).all()
+
+
 # -------------------------------------------------------------------------------- the contract
 
 

@@ -110,6 +110,29 @@ def test_auto_has_no_bias_where_label_noise_limits_its_step() -> None:
     assert abs(found.mean - trace.excess.mean() - exact) < 4 * found.mcse
 
 
+def test_the_first_draw_whose_heat_is_not_known_is_as_without_momentum() -> None:
+    steps_of = draw(noisy_mean(), batch_size=4, draws=50).stats["step_size"]
+    np.testing.assert_allclose(steps_of[:, 0] * (1 + 0.97) / (1 - 0.97), 0.25 / (A + GAMMA), rtol=0.02)
+
+
+def test_a_draw_that_is_set_back_has_no_heat_of_the_step_that_was_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llc.samplers.sgld.EXPLODED", (0.0, 1.0))  # a sixth of the draws
+    trace = draw(noisy_mean(), batch_size=4, draws=200, chains=7)  # a number of its own, so that it is compiled anew
+    set_back = trace.stats["diverging"]
+    assert trace.excess is not None
+    assert 0.02 < set_back.mean() < 0.5
+    assert (trace.excess[set_back] == 0).all()
+    assert (trace.excess[~set_back] > 0).all()
+
+
+def test_so_many_draws_as_are_asked_for_do_not_depend_on_the_budget() -> None:
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(20_000, 1)), jnp.float32)
+    rows = Batch(x, jnp.zeros_like(x), jnp.float32(1))
+    posterior = Posterior(noisy_mean_loss, rows, rows, jnp.zeros(1), jnp.float32(A), jnp.float32(GAMMA))
+    one, other = (draw(posterior, draws=8, chains=2, budget=budget) for budget in (10.0, 1e5))
+    np.testing.assert_array_equal(one.loss, other.loss)
+
+
 def test_half_of_the_data_is_a_batch_of_all_unless_the_step_is_given() -> None:
     def losses(batch_size: int, step_size: float | str) -> np.ndarray:
         return draw(noisy_mean(), batch_size=batch_size, step_size=step_size, draws=8, chains=2).loss

@@ -67,7 +67,8 @@ def sgld(
     What is left is the heat of the minibatches, for which ε counts as much larger too: their error ν of ∇U is white
     noise of variance ε²C/4 a step, which adds ε E‖ν‖²/(8(1 − εq/4)) to nβ L_n, q the curvature along ν, times
     (1 + c)/(1 − c). It is measured at each draw from three batches, kept near 1 % of λ̂ by ε, and subtracted from the
-    estimate. Where it is what limits ε momentum gains nothing, and costs nothing.
+    estimate. Where it is what limits ε momentum gains nothing. The first draw, before it is known, is taken with
+    (1 − c)/(1 + c) of ε.
 
     A ``preconditioner`` is a diagonal G that is found in the first round, which is dropped, and
     then frozen, see ``llc.samplers.preconditioner``. All of the above is then of z in
@@ -75,7 +76,7 @@ def sgld(
     parameter i.
 
     Where the curvature grows faster than that, a step can be unstable before the next look: a
-    chain whose U has exploded is set back by a draw, its step is halved, and the draw counts as
+    chain whose U has exploded is set back by a draw, at rest, its step is halved, and the draw counts as
     divergent. With a number as step it is left to diverge.
 
     Parameters
