@@ -166,10 +166,11 @@ def write_results(folder: Path, estimates: Mapping[str, Estimate], **facts: Any)
 
 
 def _table(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the rows as CSV, numbers in full: None is an empty cell, and a column that one row has all have."""
+    """Return the rows as CSV, numbers in full: None and NaN are empty cells, and a column that one row has all have."""
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     text = io.StringIO()
     table = csv.DictWriter(text, ["sampler", *columns], lineterminator="\n")
     table.writeheader()
-    table.writerows({"sampler": name, **row} for name, row in rows.items())
+    for name, row in rows.items():
+        table.writerow({"sampler": name} | {key: value for key, value in row.items() if value == value})  # but NaN
     return text.getvalue()

@@ -70,7 +70,7 @@ def train(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Trained:
     n = float(len(data.x))
     grad_tol = tolerance(n, 1 / n)
     # Of the posterior its loss alone counts: with it, the program is that of the deficit.
-    posterior = tempered(loss_fn, rows, at.w, PosteriorConfig(), job.precision)
+    posterior = tempered(loss_fn, rows, at.w, PosteriorConfig(beta=1.0), job.precision)
     end = polish(at.w, at.w, posterior, 1 / n, grad_tol, config.polish_steps)
     stopped = "polished" if float(end.grad_norm) <= grad_tol else "step_limit" if end.falling else "rounding"
     return Trained(np.asarray(end.w), steps, int(end.steps), stopped, checkpoints)

@@ -60,3 +60,9 @@ def test_traces_open_as_arviz_inference_data(tmp_path: Path) -> None:
         np.testing.assert_array_equal(data.posterior["loss"], trace.loss)
         np.testing.assert_array_equal(data.sample_stats["tuned_step_size"], 1.0)
         assert not data.sample_stats["diverging"].any()
+
+
+def test_a_table_has_its_numbers_in_full_and_empty_cells_where_there_are_none() -> None:
+    rows = {"hmc": {"a": 0.1 + 0.2, "b": None, "reason": 'R-hat 1.02, "x"'}, "sgld": {"a": float("nan"), "c": 3}}
+    expected = 'sampler,a,b,reason,c\nhmc,0.30000000000000004,,"R-hat 1.02, ""x""",\nsgld,,,,3\n'
+    assert artifacts._table(rows) == expected
