@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from llc.config import Job
-from llc.samplers.defaults import momentum_of, takes_all
+from llc.rules import momentum_of, takes_all
 from llc.widths import hidden_widths
 
 OF_THE_RUN = ("posterior", "sampler", "evaluate", "checkpoint")  # and not of the target

@@ -22,7 +22,7 @@ from llc import own
 from llc.artifacts import write_text
 
 PLANNING = (
-    "code", "complete", "compose", "expand", "ids", "kept", "npz", "own", "points", "records", "restrict", "seeds",
+    "code", "complete", "compose", "expand", "ids", "kept", "npz", "own", "points", "records", "restrict", "rules", "seeds",
     "sweep", "weights", "widths",
 )  # fmt: skip
 # ${oc.env:…}, ${now:…}, hydra.searchpath: what they give is in no file of conf/

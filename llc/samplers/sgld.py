@@ -13,10 +13,10 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from llc.posterior import Posterior
 from llc.rows import Params, Scalar, n_rows
+from llc.rules import momentum_of, takes_all
 from llc.samplers import preconditioner as diagonal
 from llc.samplers import steps
 from llc.samplers.chains import keys
-from llc.samplers.defaults import momentum_of, takes_all
 from llc.samplers.normals import FEW, normal
 from llc.samplers.rounds import ROUND, Clock, collect
 from llc.samplers.steps import Scale
