@@ -59,6 +59,7 @@ def test_traces_open_as_arviz_inference_data(tmp_path: Path) -> None:
         data = arviz.InferenceData.from_netcdf(tmp_path / "traces.nc", base_group=name)
         np.testing.assert_array_equal(data.posterior["loss"], trace.loss)
         np.testing.assert_array_equal(data.sample_stats["tuned_step_size"], 1.0)
+        assert data.sample_stats["diverging"].dtype == bool
         assert not data.sample_stats["diverging"].any()
 
 
