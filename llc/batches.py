@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,42 +19,62 @@ from llc.plan import State
 from llc.records import METRICS
 from llc.sweep import SweepJob
 
+Jobs = Mapping[str, SweepJob]  # by run id, or by target id: the job that trains it
+States = Mapping[str, State]
+
 
 def make(
-    folder: Path,
-    stage: str,
-    jobs: Mapping[str, SweepJob],
-    states: Mapping[str, State],
-    results: Path,
-    made_in: Mapping[str, str] | None = None,
-) -> dict[str, str]:
-    """Write the batches of a stage, and return the one of each run or target that is not done.
+    folder: Path, runs: Jobs, run_states: States, targets: Jobs, target_states: States, results: Path
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Write the batches of all that is not done, and return the one of each run and the one of each target.
+
+    A target that the runs of one batch alone need is made in it, just before the first of them. The others are in
+    batches of targets, for which the runs wait.
 
     Parameters
     ----------
     folder
         Where the batches are put, each a file ``NAME.json``.
-    stage
-        ``target`` or ``run``.
-    jobs, states
-        By run id, or by target id; those without a state are done.
+    runs, targets
+        The jobs.
+    run_states, target_states
+        What is there of them; what has no state is done.
     results
         The folder with ``runs/`` and ``targets/``.
-    made_in
-        Of the stage ``run``: the batch of each target that is to be made first.
 
     Returns
     -------
     ``folder/NAME`` by id: the file that is there when the batch has ended.
     """
-    todo = [i for i in jobs if i in states and states[i].kind != "done"]
-    of_id: dict[str, str] = {}
-    for number, ids in enumerate(_cut(todo, jobs, states)):
-        # The process is in the name: two plans at once do not share their batches.
-        batch = (folder / f"{os.getpid()}-{stage}s-{number}").as_posix()
-        write_text(Path(f"{batch}.json"), json.dumps(_content(stage, [jobs[i] for i in ids], results, made_in or {})))
-        of_id |= dict.fromkeys(ids, batch)
-    return of_id
+    prefix = (folder / str(os.getpid())).as_posix()  # two plans at once do not share their batches
+    of_run = _cut(f"{prefix}-runs", _todo(runs, run_states), run_states)
+    to_make = _todo(targets, target_states)
+    users: dict[str, list[str]] = defaultdict(list)
+    for run_id in of_run:
+        users[runs[run_id].target_id].append(run_id)
+    inside = {
+        target_id: of_run[users[target_id][0]]
+        for target_id, job in to_make.items()
+        if not _failed(target_states[target_id])
+        and len({of_run[run_id] for run_id in users[target_id]}) == 1
+        and all(_kind(runs[run_id]) == _kind(job) for run_id in users[target_id])
+    }
+    rest = {target_id: job for target_id, job in to_make.items() if target_id not in inside}
+    of_target = _cut(f"{prefix}-targets", rest, target_states) | inside
+
+    contents: dict[str, dict[str, Any]] = {}
+    for target_id in rest:
+        _add(contents, of_target[target_id], "target", targets[target_id], results)
+    for run_id, batch in of_run.items():
+        target_id = runs[run_id].target_id
+        if inside.pop(target_id, None):
+            _add(contents, batch, "target", targets[target_id], results)
+        _add(contents, batch, "run", runs[run_id], results)
+        if of_target.get(target_id, batch) != batch:
+            contents[batch]["after"].add(of_target[target_id])
+    for batch, content in contents.items():
+        write_text(Path(f"{batch}.json"), json.dumps(content, default=sorted))
+    return of_run, of_target
 
 
 def clear(folder: Path) -> None:
@@ -67,45 +88,49 @@ def read(batch: str) -> dict[str, Any]:
     return json.loads(Path(f"{batch}.json").read_text(encoding="utf-8"))
 
 
-def _cut(todo: Sequence[str], jobs: Mapping[str, SweepJob], states: Mapping[str, State]) -> Iterator[Sequence[str]]:
-    """Return the ids of each batch, the largest jobs first, those of one shape side by side.
+def _todo(jobs: Jobs, states: States) -> dict[str, SweepJob]:
+    return {i: job for i, job in jobs.items() if i in states and states[i].kind != "done"}
 
-    One process has one number of threads and one version of a user's modules. What failed before
-    may end its process, so it has one to itself.
+
+def _failed(state: State) -> bool:
+    return bool(state.note) and state.kind == "failed"
+
+
+def _kind(job: SweepJob) -> tuple[Any, ...]:
+    """Return what jobs of a process have in common: threads, the version of a user's modules, how many it may have."""
+    return job.threads, [file for file in job.files if file.endswith(".py")], job.batch
+
+
+def _cut(name: str, todo: Jobs, states: States) -> dict[str, str]:
+    """Return ``NAME-NUMBER``, the batch, by id, in the order of work.
+
+    The largest come first, those of one shape and then of one target side by side. What failed before may end its
+    process, so it has one to itself.
     """
-    alone = [i for i in todo if states[i].note and states[i].kind == "failed"]
-    yield from ([i] for i in alone)
-
-    def kind(i: str) -> tuple[Any, ...]:
-        return jobs[i].threads, [file for file in jobs[i].files if file.endswith(".py")], jobs[i].batch
+    first = {job.target_id: job.number for job in sorted(todo.values(), key=lambda job: -job.number)}
 
     def size(i: str) -> tuple[Any, ...]:
-        job = jobs[i]
-        return *(-(size or 0) for size in (job.target_params, job.n_data)), job.samplers, job.number
+        job = todo[i]
+        return *(-(size or 0) for size in (job.target_params, job.n_data)), job.samplers, first[job.target_id]
 
-    rest = sorted(set(todo) - set(alone), key=lambda i: (kind(i), size(i)))
-    for (*_, at_most), group in groupby(rest, kind):
+    batches = [[i] for i in todo if _failed(states[i])]
+    rest = sorted(
+        todo.keys() - {i for batch in batches for i in batch}, key=lambda i: (_kind(todo[i]), size(i), todo[i].number)
+    )
+    for (*_, at_most), group in groupby(rest, lambda i: _kind(todo[i])):
         ids = list(group)
-        yield from (ids[start : start + at_most] for start in range(0, len(ids), at_most))
+        batches += [ids[start : start + at_most] for start in range(0, len(ids), at_most)]
+    return {i: f"{name}-{number}" for number, batch in enumerate(batches) for i in batch}
 
 
-def _content(stage: str, jobs: list[SweepJob], results: Path, made_in: Mapping[str, str]) -> dict[str, Any]:
-    def run(job: SweepJob) -> Path:
-        return results / "runs" / job.run_id / METRICS
-
-    def target(job: SweepJob) -> Path:
-        return results / "targets" / job.target_id / "target.json"
-
-    needs = [job.target_id for job in jobs] if stage == "run" else []
-    return {
-        "threads": jobs[0].threads,
-        "after": sorted({made_in[target] for target in needs if target in made_in}),
-        "members": [
-            {
-                "result": (run(job) if stage == "run" else target(job)).as_posix(),
-                "needs": [target(job).as_posix()] if stage == "run" else [],
-                "arguments": job.command(stage, results),
-            }
-            for job in jobs
-        ],
-    }
+def _add(contents: dict[str, dict[str, Any]], batch: str, stage: str, job: SweepJob, results: Path) -> None:
+    """Put a job last into a batch."""
+    content = contents.setdefault(batch, {"threads": job.threads, "after": set(), "members": []})
+    run, target = results / "runs" / job.run_id / METRICS, results / "targets" / job.target_id / "target.json"
+    content["members"].append(
+        {
+            "result": (run if stage == "run" else target).as_posix(),
+            "needs": [target.as_posix()] if stage == "run" else [],
+            "arguments": job.command(stage, results),
+        }
+    )

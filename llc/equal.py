@@ -1,13 +1,21 @@
-"""Functions that are equal where they do the same, so that what is compiled for one job serves the next."""
+"""What is compiled for one job serves the next, in this process and in others, and is compiled once.
+
+Functions are equal where they do the same; and what another process compiles at the moment is waited for.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
 
+from llc import locks
+
+COMPILING_MAX = 60.0  # seconds that another process is waited for
 PROGRAMS_MAX = 100  # that a process keeps; four samplers of one shape have about 20, of 150 MB
 
 
@@ -41,6 +49,24 @@ def hashable(function: Callable[..., Any]) -> Callable[..., Any]:
 def compiled(function: Callable[..., Any], *args: Any) -> Any:
     """Return ``function(*args)``, compiled once for all functions that are equal."""
     return function(*args)
+
+
+def ready(function: Any, *args: Any, **static: Any) -> Callable[..., Any]:
+    """Return a jitted ``function`` compiled for these arguments; it takes those that are not static.
+
+    Of processes that start together each would compile the same: one does, and the others load it from JAX's cache.
+    Which program it is goes by the shapes of its arguments: where it is another after all, it was waited for in vain.
+    """
+    config = jax.config.values
+    cache = config["jax_enable_compilation_cache"] and config["jax_compilation_cache_dir"]
+    if not cache:
+        return function.lower(*args, **static).compile()
+    settings = sorted((name, value) for name, value in static.items() if isinstance(value, str | int | float))
+    shapes = [str(jax.typeof(leaf)) for leaf in jax.tree.leaves(args)]
+    program = repr((function.__module__, function.__qualname__, settings, shapes))
+    lock = Path(cache, "compiling", hashlib.sha256(program.encode()).hexdigest()[:16])
+    with locks.by_one(lock, COMPILING_MAX):
+        return function.lower(*args, **static).compile()
 
 
 def forget() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 
+POLL = 0.02  # seconds between two looks at a lock
 log = logging.getLogger(__name__)
 
 
@@ -26,6 +28,27 @@ def alone(folder: Path) -> Iterator[bool]:
             log.warning("%s: another process is at work here; waiting for it", folder)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield waited
+
+
+@contextmanager
+def by_one(lock: Path, at_most: float) -> Iterator[None]:
+    """Hold a lock, or, while another process holds it, wait so many seconds and go on without it.
+
+    For what one process makes for all others. Where there can be no lock, each makes it for itself.
+    """
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("a")
+    except OSError:
+        yield
+        return
+    with file:
+        if not _take(file, fcntl.LOCK_EX):
+            end = time.monotonic() + at_most
+            while not _take(file, fcntl.LOCK_SH) and time.monotonic() < end:
+                time.sleep(POLL)
+            fcntl.flock(file, fcntl.LOCK_UN)  # it has been made: no need to go on one after the other
+        yield
 
 
 def held(folder: Path) -> bool:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Int
 
+from llc.equal import ready
 from llc.posterior import Posterior
 from llc.rows import Number, Params, Scalar
 
@@ -39,14 +40,8 @@ def tolerance(nats: float, pull: float) -> float:
     return math.sqrt(2 * LEFT * pull / nats)
 
 
-@jax.jit
 def polish(
-    start: Params,
-    centre: Params,
-    posterior: Posterior,
-    pull: Number,
-    grad_tol: Number,
-    max_steps: Int[Array, ""] | int,
+    start: Params, centre: Params, posterior: Posterior, pull: float, grad_tol: float, max_steps: int
 ) -> Polished:
     """Minimise L_n(w) + (pull/2)‖w − centre‖² from ``start``, by L-BFGS on all the rows of a posterior.
 
@@ -59,6 +54,14 @@ def polish(
     Liu and Nocedal (1989), Mathematical Programming 45, 503–528; the zoom line search with
     approximate decrease of Hager and Zhang (2006), both as Optax has them.
     """
+    args = start, centre, posterior, pull, grad_tol, max_steps
+    return ready(_polish, *args)(*args)
+
+
+@jax.jit
+def _polish(
+    start: Params, centre: Params, posterior: Posterior, pull: Number, grad_tol: Number, max_steps: Int[Array, ""]
+) -> Polished:
     lbfgs = optax.lbfgs(memory_size=MEMORY)
 
     def objective(w: Params) -> Scalar:

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, Key
 from llc import seeds
 from llc.config import Job, PosteriorConfig, TrainingConfig
 from llc.data import Dataset
+from llc.equal import ready
 from llc.models import Model
 from llc.polish import polish, tolerance
 from llc.posterior import Batch, batch, tempered
@@ -53,13 +54,15 @@ def train(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Trained:
     at = _At(start, optimizer.init(start), jnp.array(0), jnp.array(jnp.inf, start.dtype))
     kept = {}
     for until in [*(config.checkpoints or ()), config.steps]:
-        at = _descend(
-            seeds.key(job.seed, "training"), at, rows, hyper, config.grad_tol, until,
+        args = seeds.key(job.seed, "training"), at, rows, hyper, config.grad_tol, until
+        at = ready(
+            _descend,
+            *args,
             loss_fn=loss_fn,
             optimizer=config.optimizer,
             n_steps=config.steps,
             batch_size=_batch_size(config, len(data.x)),
-        )  # fmt: skip
+        )(*args)
         kept[until] = np.asarray(at.w), int(at.done)
     checkpoints = {step: kept[step] for step in config.checkpoints or ()}
     steps = int(at.done)

@@ -1,6 +1,5 @@
 """How what is to do is cut into batches."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,19 +19,41 @@ def job(number: int, batch: int = 3, **values: Any) -> SweepJob:
     return replace(sweep_job(number, seed=number), batch=batch, **values)
 
 
-def cut(folder: Path, jobs: list[SweepJob], **states: State) -> list[list[str]]:
-    """Return the numbers of the jobs of each batch."""
-    by_id = {job.run_id: job for job in jobs}
-    made = batches.make(folder, "run", by_id, {i: states.get(f"n{by_id[i].number}", MISSING) for i in by_id}, RESULTS)
-    members = {batch: batches.read(batch)["members"] for batch in made.values()}
-    for run_id, batch in made.items():
-        assert f"results/runs/{run_id}/metrics_summary.csv" in [member["result"] for member in members[batch]]
-    ids = {batch: [member["result"].split("/")[2] for member in members[batch]] for batch in members}
-    return [[int(run_id, 16) for run_id in ids[batch]] for batch in sorted(ids, key=numbered)]
+def cut(folder: Path, jobs: list[SweepJob], **states: State) -> list[list[str | int]]:
+    """Return the members of each batch, those of targets first: a run by its job's number, a target as tNUMBER.
+
+    ``states`` are by the same names, a run's as nNUMBER. A target without one is done.
+    """
+    runs = {job.run_id: job for job in jobs}
+    targets = {job.target_id: job for job in reversed(jobs)}
+    of_run, of_target = batches.make(
+        folder,
+        runs,
+        {i: states.get(f"n{job.number}", MISSING) for i, job in runs.items()},
+        targets,
+        {i: states[f"t{job.number}"] for i, job in targets.items() if f"t{job.number}" in states},
+        RESULTS,
+    )
+    names = {f"results/runs/{i}/metrics_summary.csv": job.number for i, job in runs.items()}
+    names |= {f"results/targets/{i}/target.json": f"t{job.number}" for i, job in targets.items()}
+    found = {}
+    for batch in sorted({*of_run.values(), *of_target.values()}, key=numbered):
+        results = [member["result"] for member in batches.read(batch)["members"]]
+        made = [f"results/runs/{i}/metrics_summary.csv" for i in of_run if of_run[i] == batch]
+        made += [f"results/targets/{i}/target.json" for i in of_target if of_target[i] == batch]
+        assert sorted(results) == sorted(made)
+        found[batch] = [names[result] for result in results]
+        waits = {of_target[runs[i].target_id] for i in of_run if of_run[i] == batch and runs[i].target_id in of_target}
+        assert batches.read(batch)["after"] == sorted(waits - {batch})
+    return list(found.values())
 
 
-def numbered(batch: str) -> int:
-    return int(batch.rsplit("-", 1)[1])
+def numbered(batch: str) -> tuple[bool, int]:
+    return "-runs-" in batch, int(batch.rsplit("-", 1)[1])
+
+
+def of_one_target(*jobs: SweepJob) -> list[SweepJob]:
+    return [replace(job, target_id=jobs[0].target_id) for job in jobs]
 
 
 def test_a_batch_has_as_many_jobs_as_it_may_the_largest_first(tmp_path: Path) -> None:
@@ -58,26 +79,53 @@ def test_batches_of_one_are_one_process_per_job(tmp_path: Path) -> None:
     assert cut(tmp_path, [job(i, batch=1) for i in range(3)]) == [[0], [1], [2]]
 
 
+def test_a_target_is_made_where_its_runs_are_just_before_them(tmp_path: Path) -> None:
+    jobs = [*of_one_target(job(0), job(1)), job(2), job(3)]
+    assert cut(tmp_path, jobs, t0=MISSING, t3=MISSING) == [["t0", 0, 1, 2], ["t3", 3]]
+    assert cut(tmp_path, jobs, n0=State("done"), t0=MISSING) == [["t0", 1, 2, 3]]
+    assert cut(tmp_path, jobs, t0=State("done")) == [[0, 1, 2], [3]]
+
+
+def test_runs_of_one_target_share_a_batch_wherever_they_are_in_the_sweep(tmp_path: Path) -> None:
+    first, second = of_one_target(job(0), job(2)), of_one_target(job(1), job(3))
+    jobs = sorted(first + second, key=lambda job: job.number)
+    assert cut(tmp_path, [replace(job, batch=2) for job in jobs], t0=MISSING, t1=MISSING) == [
+        ["t0", 0, 2],
+        ["t1", 1, 3],
+    ]
+
+
+def test_a_target_of_several_batches_is_made_before_them(tmp_path: Path) -> None:
+    jobs = [job(0), job(1), *of_one_target(job(2), job(3))]
+    assert cut(tmp_path, jobs, t0=MISSING, t2=MISSING) == [["t2"], ["t0", 0, 1, 2], [3]]
+
+
+def test_so_is_one_that_failed_or_that_another_kind_of_process_makes(tmp_path: Path) -> None:
+    failed = State("failed", note="MemoryError")
+    assert cut(tmp_path, [job(0), job(1)], t0=failed, t1=MISSING) == [["t0"], [0, "t1", 1]]
+    with_code = of_one_target(job(0, files=["other/model.py"]), job(1))  # whose loss is its sampler's only, say
+    assert cut(tmp_path, with_code, n0=State("done"), t0=MISSING) == [["t0"], [1]]
+
+
 def test_a_batch_says_what_each_job_is_given_and_which_batches_come_first(tmp_path: Path) -> None:
-    jobs = [job(0, threads=2), job(1, threads=2)]
-    target_ids = [job.target_id for job in jobs]
-    of_target = batches.make(
-        tmp_path, "target", dict(zip(target_ids, jobs, strict=True)), {target_ids[0]: MISSING}, RESULTS
+    jobs = of_one_target(job(0, threads=2, batch=1), job(1, threads=2, batch=1))
+    target_id = jobs[0].target_id
+    runs = {job.run_id: job for job in jobs}
+    of_run, of_target = batches.make(
+        tmp_path, runs, dict.fromkeys(runs, MISSING), {target_id: jobs[0]}, {target_id: MISSING}, RESULTS
     )
-    of_run = batches.make(
-        tmp_path, "run", {job.run_id: job for job in jobs}, {job.run_id: MISSING for job in jobs}, RESULTS, of_target
-    )
-    assert list(of_target) == target_ids[:1]
-    (batch,) = set(of_run.values())
-    target = f"results/targets/{target_ids[0]}"
-    run = f"results/runs/{jobs[0].run_id}"
-    found = batches.read(batch)
-    assert (found["threads"], found["after"]) == (2, [of_target[target_ids[0]]])
-    assert found["members"][0] == {
-        "result": f"{run}/metrics_summary.csv",
-        "needs": [f"{target}/target.json"],
-        "arguments": ["seed=0", f"expect_id={jobs[0].run_id}", f"target={target}", f"hydra.run.dir={run}"],
+    target, run = f"results/targets/{target_id}", f"results/runs/{jobs[0].run_id}"
+    assert batches.read(of_run[jobs[0].run_id]) == {
+        "threads": 2,
+        "after": [of_target[target_id]],
+        "members": [
+            {
+                "result": f"{run}/metrics_summary.csv",
+                "needs": [f"{target}/target.json"],
+                "arguments": ["seed=0", f"expect_id={jobs[0].run_id}", f"target={target}", f"hydra.run.dir={run}"],
+            }
+        ],
     }
-    (member,) = json.loads(Path(f"{of_target[target_ids[0]]}.json").read_text())["members"]
+    (member,) = batches.read(of_target[target_id])["members"]
     assert member["arguments"] == ["seed=0", f"expect_id={jobs[0].run_id}", "stage=target", f"hydra.run.dir={target}"]
     assert member["needs"] == []

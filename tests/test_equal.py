@@ -1,8 +1,12 @@
 """What is compiled for one job of a process serves the next, and no function is taken for another."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import cases
@@ -145,3 +149,34 @@ def test_a_process_does_not_keep_the_programs_of_all_shapes(monkeypatch: pytest.
         compiled(jnp.sin, np.ones(n))
         most = max(most, len(client.live_executables()))
     assert 20 < most < 40
+
+
+def test_of_two_processes_one_compiles_and_the_other_loads_it(tmp_path: Path) -> None:
+    script = """
+import sys, jax, numpy as np
+from llc.equal import ready
+seen = []
+jax.monitoring.register_event_listener(lambda event, **_: seen.append(event))
+
+@jax.jit
+def program(x):
+    for _ in range(60):  # seconds to compile
+        x = jax.numpy.linalg.qr(x @ x)[0] + x.T
+    return x
+
+x = np.ones((7, 7), np.float32)
+print("begin", flush=True); sys.stdin.readline()
+ready(program, x)(x)
+print(*sorted({event.rsplit("/", 1)[1] for event in seen if event.startswith("/jax/compilation_cache/cache_")}))
+"""
+    env = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(tmp_path), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    command = [sys.executable, "-c", script]
+    both = [subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True, env=env) for _ in range(2)]
+    for one in both:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "begin\n"
+    for one in both:
+        assert one.stdin is not None
+        one.stdin.write("\n")
+        one.stdin.flush()
+    assert sorted(one.communicate()[0] for one in both) == ["cache_hits\n", "cache_misses\n"]

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from subprocess import PIPE
+from threading import Thread
 
 from llc import locks
 
@@ -40,3 +42,29 @@ def test_left_over_locks_are_removed_when_nobody_is_at_work(tmp_path: Path) -> N
     assert left_over.exists()  # the first one may have made it
     file.close()
     other.close()
+
+
+def test_what_one_makes_for_all_is_waited_for_and_then_nobody_waits_for_the_next(tmp_path: Path) -> None:
+    lock, events = tmp_path / "locks/made", list[str]()
+
+    def other() -> None:
+        with locks.by_one(lock, at_most=60.0):
+            events.append("went on")
+            with locks.by_one(lock, at_most=60.0):  # free: those that waited do not hold it
+                events.append("no one holds it")
+
+    with locks.by_one(lock, at_most=60.0):
+        thread = Thread(target=other)
+        thread.start()
+        time.sleep(5 * locks.POLL)
+        events.append("made")
+    thread.join()
+    assert events == ["made", "went on", "no one holds it"]
+
+
+def test_nobody_is_waited_for_for_ever_nor_where_there_can_be_no_lock(tmp_path: Path) -> None:
+    with locks.by_one(tmp_path / "lock", at_most=60.0), locks.by_one(tmp_path / "lock", at_most=0.1):
+        pass
+    (tmp_path / "file").touch()
+    with locks.by_one(tmp_path / "file/lock", at_most=60.0):  # a cache that is not ours to write to
+        pass

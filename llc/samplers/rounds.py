@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
 from llc.diagnostics import Diagnosis, diagnose, faults, imbalance, rhat, settled, spreading, virial
+from llc.equal import ready
 from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
 from llc.posterior import Posterior
 from llc.samplers.chains import spread
@@ -50,7 +51,7 @@ class Clock:
     def compile(self, function: Any, *args: Any, **static: Any) -> Callable[..., Any]:
         """Return a jitted function compiled for these arguments; calls of it are timed."""
         start = time.perf_counter()
-        compiled = function.lower(*args, **static).compile()
+        compiled = ready(function, *args, **static)
         self.compile_s += time.perf_counter() - start
 
         def call(*args: Any) -> Any:

@@ -3,13 +3,14 @@
 from llc import batches
 
 BATCHES = CACHE / "batches"
-OF_TARGET, OF_RUN = {}, {}
+OF_RUN, OF_TARGET = {}, {}
 
 if workflow.is_main_process:  # a cluster's job is given its batch by name
     if _only:
         batches.clear(BATCHES)
-    OF_TARGET = batches.make(BATCHES, "target", TARGETS, TARGET_STATES, RESULTS)
-    OF_RUN = batches.make(BATCHES, "run", JOBS, RUN_STATES, RESULTS, OF_TARGET)
+    OF_RUN, OF_TARGET = batches.make(
+        BATCHES, JOBS, RUN_STATES, TARGETS, TARGET_STATES, RESULTS
+    )
 
 
 def input_of_batched_target(wildcards):
@@ -22,7 +23,7 @@ def input_of_batched_run(wildcards):
     return [*input_of_run(wildcards), *([batch] if batch else [])]
 
 
-def targets_of_batch(wildcards):
+def batches_before(wildcards):
     return batches.read(f"{BATCHES}/{wildcards.batch}")["after"]
 
 
@@ -57,9 +58,9 @@ rule run:
 
 
 rule batch:
-    """Train, or sample, for many jobs in one process."""
+    """Train and sample for many jobs in one process."""
     input:
-        targets_of_batch,
+        batches_before,
     output:
         temp(touch(f"{BATCHES}/{{batch}}")),
     log:
