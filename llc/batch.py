@@ -51,6 +51,10 @@ def _in_a_worker(train: str, members: Members) -> int:
 
 
 def _work(train: str, report_fd: int) -> None:
+    from hydra._internal.hydra import Hydra
+
+    # Hydra composes each configuration twice, at first only to see whether it sets a mode; a job's never does.
+    Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
     members: Members = json.load(sys.stdin)
     os.set_inheritable(report_fd, False)  # processes of a job are not to keep it open
     with os.fdopen(report_fd, "w") as report:

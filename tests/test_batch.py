@@ -101,6 +101,14 @@ def test_a_job_whose_target_is_not_there_does_not_start(tmp_path: Path) -> None:
     assert run(tmp_path, "well", needs=(str(tmp_path / "train.py"),))[0][-1] == "end"
 
 
+def saved_by_hydra(project: Project) -> dict[str, str]:
+    """Return what is in the ``.hydra`` folders of the runs of the sweep ``good`` and of their targets."""
+    jobs = pd.read_csv(project.folder / "results/sweeps/good/jobs.csv")
+    folders = [*("runs/" + jobs["run_id"]), *("targets/" + jobs["target_id"])]
+    files = [f"{folder}/.hydra/{name}.yaml" for folder in folders for name in ("config", "hydra", "overrides")]
+    return {file: (project.folder / "results" / file).read_text() for file in files}
+
+
 def test_a_sweep_in_batches_gives_the_same_numbers_and_fails_job_by_job(tmp_path: Path) -> None:
     project = Project(tmp_path)
     project.sweep("good", precision="float32,float64")
@@ -115,10 +123,12 @@ def test_a_sweep_in_batches_gives_the_same_numbers_and_fails_job_by_job(tmp_path
         assert len(list(project.folder.glob(f"results/runs/*/{name}"))) == 3
     assert project.planned("all", "batch=3") == {"batch": 2, "target": 1, "run": 1, **after}
     assert project.planned("good", "batch=3") == after
+    project.reset()
     assert project.snakemake("good", "batch=3").returncode == 0
-    together = tables(project, "good")
+    together, saved = tables(project, "good"), saved_by_hydra(project)
     project.reset()
     assert project.snakemake("good").returncode == 0
     alone = tables(project, "good")
+    assert saved == saved_by_hydra(project)
     assert together[0] == alone[0]
     pd.testing.assert_frame_equal(together[1], alone[1], check_exact=True)
