@@ -19,7 +19,7 @@ from llc.records import MADE, METRICS, PAGE
 from llc.sweep import SweepJob
 
 LISTED = 5  # failures that are spelled out
-DAMAGED = "damaged"
+DAMAGED, AGAIN = "damaged", "asked for"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class State:
     """Of a run or of a target."""
 
     kind: str  # done, stale, failed, running, missing
-    why: tuple[str, ...] = ()  # of a stale one: the modules that changed, or DAMAGED
+    why: tuple[str, ...] = ()  # of a stale one: the modules that changed, DAMAGED or AGAIN
     note: str = ""  # of a failed one: its last error; of a damaged one: what is wrong
     core_s: float | None = None  # core-seconds that a finished one took
     made_ns: int = 0  # when its result was written
@@ -52,7 +52,7 @@ class Plan:
         return [job for job in self.jobs if self.runs[job.run_id].kind != "done"]
 
 
-def make(name: str, jobs: list[SweepJob], results: Path, keep_code: bool) -> Plan:
+def make(name: str, jobs: list[SweepJob], results: Path, keep_code: bool, again: str | None = None) -> Plan:
     """Look up what is there of each job.
 
     Parameters
@@ -63,10 +63,16 @@ def make(name: str, jobs: list[SweepJob], results: Path, keep_code: bool) -> Pla
         The folder with ``runs/`` and ``targets/``.
     keep_code
         Whether runs that other code made count as done.
+    again
+        ``run``: no run counts as done; ``target``: nor does any target of theirs.
     """
     runs = {job.run_id: run_state(results / "runs" / job.run_id, job.samplers, keep_code) for job in jobs}
+    if again:
+        runs = {run_id: _again(state) for run_id, state in runs.items()}
     needed = {job.target_id for job in jobs if runs[job.run_id].kind != "done"}
     targets = {target_id: target_state(results / "targets" / target_id, keep_code) for target_id in sorted(needed)}
+    if again == "target":
+        targets = {target_id: _again(state) for target_id, state in targets.items()}
     for job in jobs:  # a run whose target failed did not start
         if runs[job.run_id].kind == "missing" and targets[job.target_id].kind == "failed":
             runs[job.run_id] = State("failed")
@@ -158,6 +164,10 @@ def _by_code(made_with: Mapping[str, str], now: Mapping[str, str], keep_code: bo
     return State("stale" if changed and not keep_code else "done", changed, core_s=core_s)
 
 
+def _again(state: State) -> State:
+    return replace(state, kind="stale", why=(AGAIN,)) if state.kind == "done" else state
+
+
 def text(plan: Plan) -> str:
     """Return the plan as a short table for a person."""
     states = [plan.runs[job.run_id] for job in plan.jobs]
@@ -183,7 +193,7 @@ def text(plan: Plan) -> str:
 def _causes(states: Iterable[State], kind: str) -> list[tuple[str, int]]:
     """Return why runs are stale, and how many are for each cause, the most frequent first."""
     found = Counter(why for state in states if state.kind == kind for why in state.why)
-    return [(why if why == DAMAGED else f"{why} changed", number) for why, number in found.most_common()]
+    return [(why if why in (DAMAGED, AGAIN) else f"{why} changed", number) for why, number in found.most_common()]
 
 
 def _kept(states: Iterable[State]) -> str:

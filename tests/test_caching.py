@@ -355,6 +355,25 @@ def test_a_stale_run_is_made_once_and_then_again_only_when_it_is_stale_again(pro
     assert project.planned("stale") == again
 
 
+def test_what_is_done_is_made_again_when_it_is_asked_for(project: Project) -> None:
+    write_sweep(project, "again", sampler__names="[sgld]", seed="8")
+    assert project.snakemake("again").returncode == 0
+    for what, expected in (("run", {"run": 1, **AFTER}), ("target", {"run": 1, "target": 1, **AFTER})):
+        for batch in ("1", "2"):
+            planned, text = project.plan("again", f"again={what}", f"batch={batch}")
+            assert planned == expected | ({"batch": 1} if batch == "2" else {})
+            assert "stale                  1   asked for: made again" in text
+        assert "runs 1 made, 0 reused" in project.snakemake("again", f"again={what}").stderr
+        assert project.planned("again") == NOTHING
+
+
+@pytest.mark.parametrize("forced", [["-F"], ["-R", "run"], ["-R", "summary", "target"]])
+def test_a_force_that_would_do_nothing_says_what_does(project: Project, forced: list[str]) -> None:
+    done = project.snakemake("base", arguments=forced)
+    assert done.returncode == 1
+    assert "--config again=run makes the runs of the sweep again" in done.stderr
+
+
 def test_what_is_dated_in_the_future_is_made_again_once_where_it_must_be(project: Project) -> None:
     write_sweep(project, "ahead", sampler__names="[sgld]", seed="9")
     assert project.snakemake("ahead").returncode == 0

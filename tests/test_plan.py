@@ -130,6 +130,14 @@ def test_runs_whose_target_failed_have_failed_too_and_its_error_is_told_once(tmp
     assert "failed before          2" in text
 
 
+def test_what_is_asked_for_again_is_not_done_and_what_is_stale_anyway_keeps_its_cause(run: Path) -> None:
+    jobs, results = [sweep_job(0)], run.parents[1]
+    for again in ("run", "target"):
+        assert plan.make("x", jobs, results, False, again).runs[run.name].causes() == (plan.AGAIN,)
+    (run / "traces.nc").unlink()
+    assert plan.make("x", jobs, results, False, "run").runs[run.name].causes() == (plan.DAMAGED,)
+
+
 def test_the_counts_add_up_and_the_most_frequent_cause_is_first() -> None:
     jobs = [sweep_job(i, seed=i) for i in range(20)]
     kinds = [State("done", core_s=3.0)] * 4 + [State("stale", ("llc/a.py",))] * 2 + [State("stale", ("llc/b.py",))] * 3

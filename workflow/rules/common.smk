@@ -27,13 +27,14 @@ SETTINGS = {
     "sweep": None,
     "batch": None,
     "code": ("check", "keep"),
+    "again": ("run", "target"),
     "partial": ("false", "true"),
 }
 
 for _key, _value in config.items():
     if _key not in SETTINGS:
         raise WorkflowError(
-            f"--config {_key}: the only keys are sweep=NAME, batch=N, code=keep, partial=true{nearest(_key, SETTINGS)}; "
+            f"--config {_key}: the only keys are sweep=NAME, batch=N, code=keep, again=run, partial=true{nearest(_key, SETTINGS)}; "
             "a job's own settings belong in conf/sweep/NAME.yaml"
         )
     if SETTINGS[_key] and str(_value).lower() not in SETTINGS[_key]:
@@ -48,6 +49,7 @@ if BATCH and not (BATCH.isdecimal() and int(BATCH)):
     )
 
 KEEP_CODE = str(config.get("code")).lower() == "keep"
+AGAIN = config.get("again")
 PARTIAL = str(config.get("partial")).lower() == "true"
 
 try:
@@ -64,7 +66,7 @@ try:
         _jobs = sweep.load(_name, CONF, Path.cwd(), CACHE / "plans")
         if BATCH:
             _jobs = [replace(job, batch=int(BATCH)) for job in _jobs]
-        PLANS[_name] = plan.make(_name, _jobs, RESULTS, KEEP_CODE)
+        PLANS[_name] = plan.make(_name, _jobs, RESULTS, KEEP_CODE, AGAIN)
 except ConfigError as error:
     raise WorkflowError(str(error))
 except OSError as error:
@@ -225,12 +227,28 @@ def input_of_part(wildcards):
 
 def input_of_summary(wildcards):
     made = PLANS[wildcards.sweep]
+    _done_is_not_forced(made)
     if plan.tables_stale(made, RESULTS):
         summary = RESULTS / "sweeps" / made.name / "summary.csv"
         return stamp(STALE, f"{made.name}.tables", summary)
     if len(made.runs) > PART_ABOVE:
         return sorted({part_of(made.name, run_id) for run_id in made.runs})
     return to_run(made.name)
+
+
+def _done_is_not_forced(made):
+    """Raise where runs that are done are to be forced: they are no jobs here that Snakemake could force."""
+    forced = workflow.dag_settings  # None until the rules are read
+    asked = forced.forceall or {"run", "target"} & set(forced.forcerun)
+    if (
+        asked
+        and not AGAIN
+        and any(state.kind == "done" for state in made.runs.values())
+    ):
+        raise WorkflowError(
+            "-F and -R force no run that is done: --config again=run makes the runs of the sweep again, "
+            "again=target its targets too"
+        )
 
 
 def lost_runs(name):
