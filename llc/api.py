@@ -112,7 +112,10 @@ def estimate(
     for name, value in {"beta0": beta0, "beta": beta, "gamma": gamma}.items():
         require_number(f"posterior.{name}", value)
     config = PosteriorConfig(beta0=beta0, beta=beta, gamma=gamma, restrict=restrict)
-    chosen, elsewhere = _settings(sampler, settings), dict(evaluate or {})
+    chosen, elsewhere = (
+        _settings(sampler, {key: _plain(value) for key, value in settings.items()}),
+        dict(evaluate or {}),
+    )
     for name in elsewhere:
         require_name("evaluate", name)
     try:
@@ -143,6 +146,11 @@ def estimate(
             llc_deficit=deficit(posterior, grad_norm),
             losses_elsewhere=losses_elsewhere,
         )  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of NumPy or JAX as Python's."""
+    return value.item() if isinstance(value, np.generic | jax.Array) and np.ndim(value) == 0 else value
 
 
 def _loss_elsewhere(what: str, loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> float:

@@ -57,6 +57,14 @@ def test_the_estimate_of_a_pytrees_loss_is_the_closed_form() -> None:
     assert trace.loss.shape == (4, estimate.n_draws)
 
 
+def test_settings_may_be_numbers_of_numpy_and_jax() -> None:
+    plain: dict[str, Any] = {"step_size": 0.5, "draws": 20, "thin": 2}
+    for kind in (np.float32, np.float64, jnp.float32):
+        given = {name: kind(value) if isinstance(value, float) else np.int32(value) for name, value in plain.items()}
+        found, as_plain = (llc.estimate(regression_loss, W_STAR, DATA, sampler="sgld", **s) for s in (given, plain))
+        assert np.array_equal(found.trace.loss, as_plain.trace.loss)
+
+
 def test_rounding_of_what_gamma_adds_is_not_taken_for_a_loss_below_that_at_w_star() -> None:
     # x w1⁴ w2, w around 0: of U, which is about 1, nβ L_n is 7e-5. A third of the draws was below L_n(w*) = 0.
     data = {"x": np.linspace(-1.0, 1.0, 345, dtype=np.float32)}
