@@ -58,7 +58,7 @@ def test_the_estimate_of_a_pytrees_loss_is_the_closed_form() -> None:
 
 
 def test_settings_may_be_numbers_of_numpy_and_jax() -> None:
-    plain: dict[str, Any] = {"step_size": 0.5, "draws": 20, "thin": 2}
+    plain: dict[str, Any] = {"step_size": 2.0**-10, "draws": 20, "thin": 2}
     for kind in (np.float32, np.float64, jnp.float32):
         given = {name: kind(value) if isinstance(value, float) else np.int32(value) for name, value in plain.items()}
         found, as_plain = (llc.estimate(regression_loss, W_STAR, DATA, sampler="sgld", **s) for s in (given, plain))
