@@ -24,20 +24,21 @@ def main() -> None:
     """Do all jobs of a batch, whatever becomes of them: ``python -m llc.batch TRAIN FILE THREADS``."""
     train, file, threads = sys.argv[1:]
     members: Members = json.loads(Path(file).read_text(encoding="utf-8"))["members"]
+    planned_ns = Path(file).stat().st_mtime_ns
     for member in members:
         member["arguments"].append(f"threads={threads}")
     while members:
-        ended = _in_a_worker(train, members)
+        ended = _in_a_worker(train, members, planned_ns)
         if ended == 0:  # it ended its worker, or none could start: what it is to replace must not pass for its result
-            Path(members[0]["result"]).unlink(missing_ok=True)
+            _made_since(Path(members[0]["result"]), planned_ns)
         # One that ends a worker in which others had been before it gets a worker of its own.
         members = members[max(ended, 1) :]
 
 
-def _in_a_worker(train: str, members: Members) -> int:
+def _in_a_worker(train: str, members: Members, planned_ns: int) -> int:
     """Return how many of the jobs a new worker has done before it ended."""
     done, report = os.pipe()  # of its own: jobs may print, also when their process ends
-    command = [sys.executable, "-m", "llc.batch", "--worker", train, str(report)]
+    command = [sys.executable, "-m", "llc.batch", "--worker", train, str(report), str(planned_ns)]
     with (
         subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[report], text=True) as worker,
         os.fdopen(done) as lines,
@@ -50,11 +51,7 @@ def _in_a_worker(train: str, members: Members) -> int:
         return sum(1 for _ in lines)  # one for each job
 
 
-def _work(train: str, report_fd: int) -> None:
-    from hydra._internal.hydra import Hydra
-
-    # Hydra composes each configuration twice, at first only to see whether it sets a mode; a job's never does.
-    Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
+def _work(train: str, report_fd: int, planned_ns: int) -> None:
     members: Members = json.load(sys.stdin)
     os.set_inheritable(report_fd, False)  # processes of a job are not to keep it open
     with os.fdopen(report_fd, "w") as report:
@@ -62,10 +59,22 @@ def _work(train: str, report_fd: int) -> None:
             # Without its target a job has not started, as when it is on its own.
             if all(Path(file).exists() for file in member["needs"]):
                 result = Path(member["result"])
-                result.unlink(missing_ok=True)  # a stale one, as Snakemake does when a job starts
-                with _logged(result.parent):
-                    _run(train, member["arguments"])
+                if not _made_since(result, planned_ns):
+                    with _logged(result.parent):
+                        _run(train, member["arguments"])
             print(file=report, flush=True)  # fails if nobody looks after this worker any more
+
+
+def _made_since(result: Path, planned_ns: int) -> bool:
+    """Return whether a result is there that is newer than the plan; an older one is deleted, as Snakemake does.
+
+    Another batch may have made it: this one goes on when its Snakemake was killed, and the next starts others.
+    """
+    with suppress(FileNotFoundError):
+        if result.stat().st_mtime_ns > planned_ns:
+            return True
+        result.unlink()
+    return False
 
 
 @contextmanager
@@ -87,9 +96,12 @@ def _logged(folder: Path) -> Iterator[None]:
 
 def _run(train: str, arguments: list[str]) -> None:
     """Run ``train.py`` as if it were all that this process is for."""
+    from hydra._internal.hydra import Hydra
     from hydra.core.global_hydra import GlobalHydra
 
     GlobalHydra.instance().clear()
+    # Hydra composes each configuration twice, at first only to see whether it sets a mode; those of conf/ set none.
+    Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
     sys.argv = [train, *arguments]
     try:
         runpy.run_path(train, run_name="__main__")
@@ -102,6 +114,6 @@ def _run(train: str, arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--worker":
-        _work(sys.argv[2], int(sys.argv[3]))
+        _work(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     else:
         main()

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,9 @@ def make(
     ``folder/NAME`` by id: the file that is there when the batch has ended.
     """
     prefix = (folder / str(os.getpid())).as_posix()  # two plans at once do not share their batches
-    of_run = _cut(f"{prefix}-runs", _todo(runs, run_states), run_states)
+    folder.mkdir(parents=True, exist_ok=True)
     to_make = _todo(targets, target_states)
+    of_run = _cut(f"{prefix}-runs", _todo(runs, run_states), run_states, together=to_make)
     users: dict[str, list[str]] = defaultdict(list)
     for run_id in of_run:
         users[runs[run_id].target_id].append(run_id)
@@ -65,15 +66,17 @@ def make(
     contents: dict[str, dict[str, Any]] = {}
     for target_id in rest:
         _add(contents, of_target[target_id], "target", targets[target_id], results)
+    waiting = set(inside)
     for run_id, batch in of_run.items():
         target_id = runs[run_id].target_id
-        if inside.pop(target_id, None):
+        if target_id in waiting:
+            waiting.remove(target_id)
             _add(contents, batch, "target", targets[target_id], results)
         _add(contents, batch, "run", runs[run_id], results)
-        if of_target.get(target_id, batch) != batch:
+        if target_id in rest:
             contents[batch]["after"].add(of_target[target_id])
     for batch, content in contents.items():
-        write_text(Path(f"{batch}.json"), json.dumps(content, default=sorted))
+        write_text(Path(f"{batch}.json"), json.dumps(content | {"after": sorted(content["after"])}))
     return of_run, of_target
 
 
@@ -101,25 +104,34 @@ def _kind(job: SweepJob) -> tuple[Any, ...]:
     return job.threads, [file for file in job.files if file.endswith(".py")], job.batch
 
 
-def _cut(name: str, todo: Jobs, states: States) -> dict[str, str]:
+def _cut(name: str, todo: Jobs, states: States, together: Container[str] = ()) -> dict[str, str]:
     """Return ``NAME-NUMBER``, the batch, by id, in the order of work.
 
-    The largest come first, those of one shape and then of one target side by side. What failed before may end its
-    process, so it has one to itself.
+    What failed before may end its process, so it has one to itself and comes first. Then come the largest; those of one
+    shape are side by side, and in these the runs of one target, which share a batch where it has room for as many if
+    the target is one of ``together``.
     """
     first = {job.target_id: job.number for job in sorted(todo.values(), key=lambda job: -job.number)}
 
-    def size(i: str) -> tuple[Any, ...]:
+    def order(i: str) -> tuple[Any, ...]:
         job = todo[i]
-        return *(-(size or 0) for size in (job.target_params, job.n_data)), job.samplers, first[job.target_id]
+        size = [-(size or 0) for size in (job.target_params, job.n_data)]
+        return _kind(job), size, job.samplers, first[job.target_id], job.target_id, job.number, i
 
     batches = [[i] for i in todo if _failed(states[i])]
-    rest = sorted(
-        todo.keys() - {i for batch in batches for i in batch}, key=lambda i: (_kind(todo[i]), size(i), todo[i].number)
-    )
-    for (*_, at_most), group in groupby(rest, lambda i: _kind(todo[i])):
-        ids = list(group)
-        batches += [ids[start : start + at_most] for start in range(0, len(ids), at_most)]
+    rest = sorted((i for i in todo if not _failed(states[i])), key=order)
+    for (*_, at_most), of_kind in groupby(rest, lambda i: _kind(todo[i])):
+        room = 0
+        for _, block in groupby(of_kind, lambda i: todo[i].target_id if todo[i].target_id in together else i):
+            ids = list(block)
+            if room < len(ids) <= at_most:
+                room = 0
+            for i in ids:
+                if room == 0:
+                    batches.append([])
+                    room = at_most
+                batches[-1].append(i)
+                room -= 1
     return {i: f"{name}-{number}" for number, batch in enumerate(batches) for i in batch}
 
 

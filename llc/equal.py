@@ -17,6 +17,7 @@ from llc import locks
 
 COMPILING_MAX = 60.0  # seconds that another process is waited for
 PROGRAMS_MAX = 100  # that a process keeps; four samplers of one shape have about 20, of 150 MB
+_obtained = set[int]()  # calls, by their hash, whose programs this process has, or is getting
 
 
 class Fixed(partial[Any]):
@@ -54,22 +55,24 @@ def compiled(function: Callable[..., Any], *args: Any) -> Any:
 def ready(function: Any, *args: Any, **static: Any) -> Callable[..., Any]:
     """Return a jitted ``function`` compiled for these arguments; it takes those that are not static.
 
-    Of processes that start together each would compile the same: one does, and the others load it from JAX's cache.
-    Which program it is goes by the shapes of its arguments: where it is another after all, it was waited for in vain.
+    Of processes that start together each would compile the same: one does, and the others wait, a minute at most for
+    each program that they do not have, and load it from JAX's cache.
     """
+    shapes = map(jax.typeof, jax.tree.leaves(args))
+    call = hash((function, jax.tree.structure(args), *shapes, *sorted(static.items())))
+    lowered = function.lower(*args, **static)
     config = jax.config.values
     cache = config["jax_enable_compilation_cache"] and config["jax_compilation_cache_dir"]
-    if not cache:
-        return function.lower(*args, **static).compile()
-    settings = sorted((name, value) for name, value in static.items() if isinstance(value, str | int | float))
-    shapes = [str(jax.typeof(leaf)) for leaf in jax.tree.leaves(args)]
-    program = repr((function.__module__, function.__qualname__, settings, shapes))
-    lock = Path(cache, "compiling", hashlib.sha256(program.encode()).hexdigest()[:16])
-    with locks.by_one(lock, COMPILING_MAX):
-        return function.lower(*args, **static).compile()
+    if call in _obtained or not cache or "://" in cache:
+        return lowered.compile()
+    _obtained.add(call)
+    program = hashlib.sha256(lowered.as_text().encode()).hexdigest()[:16]
+    with locks.by_one(Path(cache, "compiling", program), COMPILING_MAX):
+        return lowered.compile()
 
 
 def forget() -> None:
     """Let go of what this process has compiled, if that is a lot: its jobs may be of hundreds of shapes."""
     if len(jax.local_devices()[0].client.live_executables()) > PROGRAMS_MAX:
         jax.clear_caches()
+        _obtained.clear()

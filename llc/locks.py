@@ -6,7 +6,7 @@ import fcntl
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -36,18 +36,15 @@ def by_one(lock: Path, at_most: float) -> Iterator[None]:
 
     For what one process makes for all others. Where there can be no lock, each makes it for itself.
     """
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("a")
-    except OSError:
-        yield
-        return
-    with file:
-        if not _take(file, fcntl.LOCK_EX):
-            end = time.monotonic() + at_most
-            while not _take(file, fcntl.LOCK_SH) and time.monotonic() < end:
-                time.sleep(POLL)
-            fcntl.flock(file, fcntl.LOCK_UN)  # it has been made: no need to go on one after the other
+    with ExitStack() as stack:
+        with suppress(OSError):
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(lock.open("a"))
+            if not _take(file, fcntl.LOCK_EX):
+                end = time.monotonic() + at_most
+                while not _take(file, fcntl.LOCK_SH) and time.monotonic() < end:
+                    time.sleep(POLL)
+                fcntl.flock(file, fcntl.LOCK_UN)  # it has been made: no need to go on one after the other
         yield
 
 

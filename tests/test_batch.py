@@ -1,6 +1,7 @@
 """Jobs that share a process: each fails, and is logged, as if it were alone; and the numbers are the same."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,16 @@ def test_a_result_that_was_to_be_replaced_does_not_pass_for_the_one_of_a_job_tha
         (tmp_path / f"{i}/result").touch()
     run(tmp_path, "kill", "exit", "kill", "well", needs=(str(tmp_path / "gone.json"),))
     assert [(tmp_path / f"{i}/result").exists() for i in range(4)] == [False, False, False, True]  # not started
+
+
+def test_what_another_batch_has_made_since_the_plan_stands(tmp_path: Path) -> None:
+    for i in range(2):
+        (tmp_path / f"{i}").mkdir()
+        (tmp_path / f"{i}/result").touch()
+        os.utime(tmp_path / f"{i}/result", ns=(2**62, 2**62))
+    exited, made, well = run(tmp_path, "exit", "well", "well")
+    assert (exited, made, well[-1]) == ([], [], "end")
+    assert all((tmp_path / f"{i}/result").exists() for i in range(2))
 
 
 def test_nor_where_no_worker_can_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,9 +95,27 @@ def test_runs_of_one_target_share_a_batch_wherever_they_are_in_the_sweep(tmp_pat
     ]
 
 
-def test_a_target_of_several_batches_is_made_before_them(tmp_path: Path) -> None:
+def test_runs_of_a_target_that_is_to_be_made_are_not_parted_if_a_batch_has_room_for_them(tmp_path: Path) -> None:
     jobs = [job(0), job(1), *of_one_target(job(2), job(3))]
-    assert cut(tmp_path, jobs, t0=MISSING, t2=MISSING) == [["t2"], ["t0", 0, 1, 2], [3]]
+    assert cut(tmp_path, jobs, t0=MISSING, t2=MISSING) == [["t0", 0, 1], ["t2", 2, 3]]
+    assert cut(tmp_path, jobs, t0=MISSING) == [["t0", 0, 1, 2], [3]]
+
+
+def test_a_target_of_several_batches_is_made_before_them(tmp_path: Path) -> None:
+    jobs = [job(0), *of_one_target(*(job(number) for number in range(1, 6)))]
+    assert cut(tmp_path, jobs, t0=MISSING, t1=MISSING) == [["t1"], ["t0", 0, 1, 2], [3, 4, 5]]
+
+
+def test_runs_of_one_target_are_neighbours_where_sweeps_number_their_jobs_alike(tmp_path: Path) -> None:
+    one, other = of_one_target(job(0), job(1)), of_one_target(job(0), job(1))
+    other = [replace(job, run_id=f"{job.number + 7:012x}", target_id="f" * 12) for job in other]
+    jobs = {job.run_id: replace(job, batch=2) for pair in zip(one, other, strict=True) for job in pair}
+    targets = {job.target_id: job for job in jobs.values()}
+    of_run, of_target = batches.make(
+        tmp_path, jobs, dict.fromkeys(jobs, MISSING), targets, dict.fromkeys(targets, MISSING), RESULTS
+    )
+    assert all(of_run[job.run_id] == of_target[job.target_id] for job in jobs.values())
+    assert len(set(of_run.values())) == 2
 
 
 def test_so_is_one_that_failed_or_that_another_kind_of_process_makes(tmp_path: Path) -> None:

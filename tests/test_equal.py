@@ -180,3 +180,38 @@ print(*sorted({event.rsplit("/", 1)[1] for event in seen if event.startswith("/j
         one.stdin.write("\n")
         one.stdin.flush()
     assert sorted(one.communicate()[0] for one in both) == ["cache_hits\n", "cache_misses\n"]
+
+
+def test_what_a_process_has_it_waits_for_no_more_and_a_cache_elsewhere_has_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked: list[Path] = []
+
+    @contextmanager
+    def by_one(lock: Path, _at_most: float) -> Iterator[None]:
+        locked.append(lock)
+        yield
+
+    def twice(x: jax.Array) -> jax.Array:
+        return 2 * x
+
+    monkeypatch.setattr(equal.locks, "by_one", by_one)
+    config = jax.config.values
+    cache = config["jax_compilation_cache_dir"]
+    ones = jnp.ones(3)
+    for _ in range(2):
+        assert equal.ready(jax.jit(twice), ones)(ones)[0] == 2
+    assert len(locked) == 2  # two functions
+    function = jax.jit(twice)
+    for _ in range(2):
+        equal.ready(function, ones)
+    assert len(locked) == 3
+    assert len(set(locked)) == 1  # but one program
+    assert locked[0].parent == Path(cache, "compiling")
+    try:
+        for elsewhere in ("gs://bucket", None):
+            jax.config.update("jax_compilation_cache_dir", elsewhere)
+            assert equal.ready(jax.jit(twice), ones)(ones)[0] == 2
+    finally:
+        jax.config.update("jax_compilation_cache_dir", cache)
+    assert len(locked) == 3

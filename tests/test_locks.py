@@ -1,11 +1,15 @@
 """Locks of processes that may be killed at any moment."""
 
+import errno
+import fcntl
 import subprocess
 import sys
 import time
 from pathlib import Path
 from subprocess import PIPE
 from threading import Thread
+
+import pytest
 
 from llc import locks
 
@@ -62,9 +66,19 @@ def test_what_one_makes_for_all_is_waited_for_and_then_nobody_waits_for_the_next
     assert events == ["made", "went on", "no one holds it"]
 
 
-def test_nobody_is_waited_for_for_ever_nor_where_there_can_be_no_lock(tmp_path: Path) -> None:
+def test_nobody_is_waited_for_for_ever_nor_where_there_can_be_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with locks.by_one(tmp_path / "lock", at_most=60.0), locks.by_one(tmp_path / "lock", at_most=0.1):
         pass
     (tmp_path / "file").touch()
-    with locks.by_one(tmp_path / "file/lock", at_most=60.0):  # a cache that is not ours to write to
+    with pytest.raises(ZeroDivisionError) as error, locks.by_one(tmp_path / "file/lock", at_most=60.0):
+        1 / 0  # noqa: B018
+    assert error.value.__context__ is None  # not "during the handling of" that there is no lock
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with locks.by_one(tmp_path / "lock", at_most=60.0):
         pass
+
+
+def no_locks(*_: object) -> None:
+    raise OSError(errno.ENOLCK, "No locks available")
