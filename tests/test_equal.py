@@ -196,7 +196,7 @@ def test_what_a_process_has_it_waits_for_no_more_and_a_cache_elsewhere_has_no_lo
         return 2 * x
 
     monkeypatch.setattr(equal.locks, "by_one", by_one)
-    config = jax.config.values
+    config = jax.config.values  # noqa: PD011
     cache = config["jax_compilation_cache_dir"]
     ones = jnp.ones(3)
     for _ in range(2):
