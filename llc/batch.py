@@ -23,8 +23,8 @@ Members = list[dict[str, Any]]
 def main() -> None:
     """Do all jobs of a batch, whatever becomes of them: ``python -m llc.batch TRAIN FILE THREADS``."""
     train, file, threads = sys.argv[1:]
-    members: Members = json.loads(Path(file).read_text(encoding="utf-8"))["members"]
-    planned_ns = Path(file).stat().st_mtime_ns
+    batch = json.loads(Path(file).read_text(encoding="utf-8"))
+    members, planned_ns = batch["members"], batch["planned_ns"]
     for member in members:
         member["arguments"].append(f"threads={threads}")
     while members:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Container, Mapping
 from itertools import groupby
@@ -17,6 +18,7 @@ from typing import Any
 from llc.artifacts import write_text
 from llc.plan import State
 from llc.records import METRICS
+from llc.stamps import not_ahead
 from llc.sweep import SweepJob
 
 Jobs = Mapping[str, SweepJob]  # by run id, or by target id: the job that trains it
@@ -76,7 +78,10 @@ def make(
         if target_id in rest:
             contents[batch]["after"].add(of_target[target_id])
     for batch, content in contents.items():
-        write_text(Path(f"{batch}.json"), json.dumps(content | {"after": sorted(content["after"])}))
+        for member in content["members"]:
+            not_ahead(Path(member["result"]))  # or it would pass for one that was made since
+        content |= {"after": sorted(content["after"]), "planned_ns": time.time_ns()}
+        write_text(Path(f"{batch}.json"), json.dumps(content))
     return of_run, of_target
 
 
@@ -87,7 +92,7 @@ def clear(folder: Path) -> None:
 
 
 def read(batch: str) -> dict[str, Any]:
-    """Return what is in a batch: ``threads``, the batches that must end first (``after``), and its ``members``."""
+    """Return what is in a batch: ``threads``, the batches that come first (``after``), ``members``, ``planned_ns``."""
     return json.loads(Path(f"{batch}.json").read_text(encoding="utf-8"))
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def run(folder: Path, *whats: str, needs: tuple[str, ...] = ()) -> list[list[str
         {"result": str(folder / f"{i}/result"), "needs": list(needs) if what == "well" else [], "arguments": [what]}
         for i, what in enumerate(whats)
     ]
-    (folder / "batch.json").write_text(json.dumps({"members": members}))
+    (folder / "batch.json").write_text(json.dumps({"members": members, "planned_ns": time.time_ns()}))
     command = [sys.executable, "-m", "llc.batch", "train.py", "batch.json", "1"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     assert done.stdout == "bye\n" * 3 * whats.count("late")
@@ -100,7 +101,9 @@ def test_what_another_batch_has_made_since_the_plan_stands(tmp_path: Path) -> No
 def test_nor_where_no_worker_can_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result, file = tmp_path / "result", tmp_path / "batch.json"
     result.touch()
-    file.write_text(json.dumps({"members": [{"result": str(result), "needs": [], "arguments": []}]}))
+    file.write_text(
+        json.dumps({"members": [{"result": str(result), "needs": [], "arguments": []}], "planned_ns": 2**62})
+    )
     monkeypatch.setattr(sys, "executable", "false")
     monkeypatch.setattr(sys, "argv", ["batch", "train.py", str(file), "1"])
     batch.main()

@@ -1,5 +1,7 @@
 """How what is to do is cut into batches."""
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,7 +135,9 @@ def test_a_batch_says_what_each_job_is_given_and_which_batches_come_first(tmp_pa
         tmp_path, runs, dict.fromkeys(runs, MISSING), {target_id: jobs[0]}, {target_id: MISSING}, RESULTS
     )
     target, run = f"results/targets/{target_id}", f"results/runs/{jobs[0].run_id}"
-    assert batches.read(of_run[jobs[0].run_id]) == {
+    found = batches.read(of_run[jobs[0].run_id])
+    assert 0 <= time.time_ns() - found.pop("planned_ns") < 60e9
+    assert found == {
         "threads": 2,
         "after": [of_target[target_id]],
         "members": [
@@ -147,3 +151,13 @@ def test_a_batch_says_what_each_job_is_given_and_which_batches_come_first(tmp_pa
     (member,) = batches.read(of_target[target_id])["members"]
     assert member["arguments"] == ["seed=0", f"expect_id={jobs[0].run_id}", "stage=target", f"hydra.run.dir={target}"]
     assert member["needs"] == []
+
+
+def test_what_is_to_be_replaced_is_older_than_the_plan_whatever_its_date(tmp_path: Path) -> None:
+    stale = job(0)
+    result = tmp_path / "runs" / stale.run_id / "metrics_summary.csv"
+    result.parent.mkdir(parents=True)
+    result.touch()
+    os.utime(result, (4e9, 4e9))  # in 2096
+    of_run, _ = batches.make(tmp_path, {stale.run_id: stale}, {stale.run_id: State("stale")}, {}, {}, tmp_path)
+    assert result.stat().st_mtime_ns <= batches.read(of_run[stale.run_id])["planned_ns"]

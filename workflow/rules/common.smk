@@ -49,7 +49,7 @@ if BATCH and not (BATCH.isdecimal() and int(BATCH)):
     )
 
 KEEP_CODE = str(config.get("code")).lower() == "keep"
-AGAIN = config.get("again")
+AGAIN = str(config["again"]).lower() if "again" in config else None
 PARTIAL = str(config.get("partial")).lower() == "true"
 
 try:
