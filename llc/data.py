@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
@@ -65,9 +64,9 @@ def _teacher(config: TeacherData, seed: int, model: Model) -> Dataset:
     assert model.teach is not None  # parsed: llc's own models have teachers
     w_true = model.teach(seeds.rng(seed, "teacher"))
     with jax.enable_x64(True):
-        w, y = jnp.asarray(w_true), np.empty((len(x), model.widths[-1]))
+        y = np.empty((len(x), model.widths[-1]))
         for part in parts(len(x)):
-            y[part] = compiled(model.apply, w, jnp.asarray(x[part]))
+            y[part] = compiled(model.apply, w_true, x[part])
     if config.noise == "normal":
         y += config.noise_scale * noise.standard_normal(y.shape)
     elif config.noise == "student_t":

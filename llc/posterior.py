@@ -38,11 +38,11 @@ def batch(
 ) -> Batch:
     """Return rows as JAX arrays of the given precision; integers stay integers."""
 
-    def cast(a: Shaped[np.ndarray, "n ..."]) -> Shaped[Array, "n ..."]:
+    def cast(a: Shaped[np.ndarray, "..."]) -> Shaped[Array, "..."]:
         # Of what jnp.asarray is given it has two copies at a time.
         return jax.device_put(a if a.dtype.kind == "i" else a.astype(precision, copy=False))
 
-    return Batch(cast(x), cast(y), jnp.asarray(sigma, precision))
+    return Batch(cast(x), cast(y), cast(np.asarray(sigma)))
 
 
 def negative_log_likelihood(
@@ -172,14 +172,14 @@ def tempered(
     moving
         Places of the parameters that move, the others stay at w*; None: all.
     """
-    n, whole = n_rows(data), jnp.asarray(w_star)
+    n, whole = n_rows(data), jax.device_put(w_star)
     return Posterior(
         loss_fn=loss_fn,
         data=data,
         full=data if full is None else full,
         w_star=whole if moving is None else whole[moving],
-        nbeta=jnp.asarray(n * inverse_temperature(config, n), precision),
-        gamma=jnp.asarray(config.gamma, precision),
+        nbeta=jax.device_put(np.asarray(n * inverse_temperature(config, n), precision)),
+        gamma=jax.device_put(np.asarray(config.gamma, precision)),
         linear_widths=linear_widths if moving is None else None,
         whole_star=None if moving is None else whole,
         moving=None if moving is None else jnp.asarray(moving),

@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -103,7 +102,7 @@ def _measure(
         )
     test_loss, test_accuracy = None, None
     with jax.enable_x64(True):
-        w = jnp.asarray(w_star, jnp.float64)
+        w = np.asarray(w_star, np.float64)
         if len(data.x_test):
             test = batch(data.x_test, data.y_test, data.sigma, "float64")
             value = float(compiled(loss_fn, w, test))
@@ -187,7 +186,7 @@ def full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[floa
     data = problem.data
     with jax.enable_x64(True):
         of_part = Fixed(loss_and_gradient, problem.loss_fn)
-        w = jnp.asarray(w_star, jnp.float64)
+        w = np.asarray(w_star, np.float64)
         loss, gradient = 0.0, np.zeros(w.size)
         for part in parts(len(data.x)):
             rows = batch(data.x[part], data.y[part], data.sigma, "float64")

@@ -50,8 +50,7 @@ def train(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Trained:
     config, rows = job.training, batch(data.x, data.y, data.sigma, job.precision)
     hyper = {"peak": config.learning_rate, "momentum": config.momentum, "weight_decay": config.weight_decay}
     start = model.init(seeds.key(job.seed, "init"))
-    optimizer = _optimizer(config.optimizer, hyper, config.steps)
-    at = _At(start, optimizer.init(start), jnp.array(0), jnp.array(jnp.inf, start.dtype))
+    at = _begin(start, hyper, optimizer=config.optimizer, n_steps=config.steps)
     kept = {}
     for until in [*(config.checkpoints or ()), config.steps]:
         args = seeds.key(job.seed, "training"), at, rows, hyper, config.grad_tol, until
@@ -93,6 +92,11 @@ def _optimizer(name: str, hyper: dict[str, Any], n_steps: int) -> optax.Gradient
         "sgd": lambda: optax.sgd(schedule, momentum=hyper["momentum"]),
     }
     return make[name]()
+
+
+@partial(jax.jit, static_argnames=("optimizer", "n_steps"))
+def _begin(w: Params, hyper: dict[str, Any], *, optimizer: str, n_steps: int) -> _At:
+    return _At(w, _optimizer(optimizer, hyper, n_steps).init(w), jnp.array(0), jnp.array(jnp.inf, w.dtype))
 
 
 @partial(jax.jit, static_argnames=("loss_fn", "optimizer", "n_steps", "batch_size"))

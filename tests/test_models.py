@@ -92,3 +92,22 @@ def test_a_network_is_its_layers_one_after_the_other(rows: int) -> None:
     np.testing.assert_allclose(
         model.apply(jnp.asarray(w), jnp.asarray(x)), hidden @ third.reshape(4, 2) + b3, rtol=1e-4, atol=1e-5
     )
+
+
+def test_gradients_of_wide_layers_are_those_of_plain_products_and_have_gradients_in_turn() -> None:
+    model = models.build(MlpModel(widths=[64, 70], d_in=3, d_out=2))  # kernels turned around, and one too large for it
+    rng = np.random.default_rng(0)
+
+    def plain(w: Any, x: Any) -> Any:
+        first, b1, second, b2, third, b3 = jnp.split(w, np.cumsum([192, 64, 4480, 70, 140]))
+        hidden = jnp.tanh(jnp.tanh(x @ first.reshape(3, 64) + b1) @ second.reshape(64, 70) + b2)
+        return hidden @ third.reshape(70, 2) + b3
+
+    with jax.enable_x64(True):
+        w, v, x = (jnp.asarray(rng.normal(size=shape)) for shape in (model.n_params, model.n_params, (2, 9, 3)))
+        found, expected = (
+            jax.jvp(jax.vmap(jax.grad(lambda w, x, apply=apply: jnp.sum(apply(w, x) ** 2)), (None, 0)), (w, x), (v, x))
+            for apply in (model.apply, plain)
+        )
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)

@@ -49,6 +49,17 @@ def test_they_are_standard_normal_and_independent(dtype: str) -> None:
         assert abs(np.mean(one**2 * other**2) - 1) < 4 * np.sqrt(8 / one.size)
 
 
+def test_they_are_those_of_box_and_muller() -> None:
+    key, n = jax.random.key(5), 10_001
+    counter = jnp.arange((n + 1) // 2, dtype=jnp.uint32)
+    one, other = (np.asarray(word) for word in threefry(jax.random.key_data(key), jnp.zeros_like(counter), counter))
+    radius = np.sqrt(-2 * np.log((one // 256 + 0.5) / 2**24))
+    angle = np.pi * (other.astype(np.int32) / 2**32 + (one % 2 == 0))
+    expected = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:n]
+    # Rounding of the angle's 32 bits and of the uniform near 1, where the radius is small.
+    np.testing.assert_allclose(normal(key, n, jnp.dtype("float32")), expected, rtol=1e-5, atol=1e-4)
+
+
 @pytest.mark.parametrize("n", [1, FEW - 1, FEW, FEW + 1])
 def test_there_are_as_many_as_asked_for_and_none_is_another(n: int) -> None:
     z = np.asarray(normal(jax.random.key(0), n, jnp.dtype("float32")))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from arviz_stats.base import array_stats
+from blackjax.mcmc import adjusted_mclmc
 
 from llc import finite, samplers, seeds
 from llc.config import SamplerConfig
@@ -224,6 +225,24 @@ def test_work_is_counted_in_gradients_of_the_full_loss() -> None:
     found, more = (mclmc.mclmc(key, posterior, **{**settings, "draws": draws}) for draws in (100, 150))
     assert more.n_grad_evals - found.n_grad_evals == 2 * more.stats["n_steps"][:, 100:].sum()
     assert 0 < found.n_grad_evals - 2 * found.stats["n_steps"].sum() <= 2 * 3 * 50 * hmc.TUNING_STEPS
+
+
+def test_a_transition_of_mclmc_is_that_of_blackjax() -> None:
+    posterior, chains = STRETCHED.posterior("mclmc"), 3
+    keys, w = jax.random.split(jax.random.key(0), (2, chains)), posterior.w_star + 0.1
+    log_density, inverse_mass = lambda w: -posterior.potential(w), jnp.linspace(0.5, 2, w.size)
+    steps, kernel = jnp.array([1, 4, 9]), adjusted_mclmc.build_kernel(divergence_threshold=mclmc.DIVERGENT)
+
+    def ours(key: Any, steps: Any, step: Any) -> Any:
+        return mclmc._transition(key, adjusted_mclmc.init(w, log_density), log_density, step, steps, inverse_mass)
+
+    def theirs(key: Any, steps: Any, step: Any) -> Any:
+        return kernel(key, adjusted_mclmc.init(w, log_density), log_density, step, (steps,), inverse_mass)
+
+    for step, of in ((jnp.float32(0.02), keys[0]), (jnp.float32(2), keys[1])):
+        found, expected = (jax.vmap(partial(move, step=step))(of, steps) for move in (ours, theirs))
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), found, expected)
+        assert found[1].is_accepted.all() == (step < 1)  # both are seen: kept, and not
 
 
 @pytest.mark.parametrize("name", ["sgld", "nuts", "hmc", "mclmc"])

@@ -89,8 +89,12 @@ def shared(step_size: Float[Array, " chains"]) -> Float[Array, " chains"]:
     The last window of warm-up has 50 draws, few of them in the narrow places that the step is for: the steps of chains
     on w1 w2³ differed five times, and the chain with the largest was low.
     """
-    median = jnp.exp(jnp.nanmedian(jnp.log(np.asarray(step_size))))
-    return jax.device_put(jnp.full_like(step_size, median), step_size.sharding)
+    return jax.device_put(_medians(np.asarray(step_size)), step_size.sharding)
+
+
+@jax.jit
+def _medians(step_size: Float[Array, " chains"]) -> Float[Array, " chains"]:
+    return jnp.full_like(step_size, jnp.exp(jnp.nanmedian(jnp.log(step_size))))
 
 
 def by_chain(stats: dict[str, Array]) -> dict[str, Array]:

@@ -9,12 +9,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from blackjax.mcmc import adjusted_mclmc
+from blackjax.mcmc.adjusted_mclmc import adjusted_mclmc_proposal, init
+from blackjax.mcmc.hmc import HMCInfo, HMCState
+from blackjax.mcmc.integrators import IntegratorState as At
+from blackjax.mcmc.integrators import isokinetic_mclachlan
+from blackjax.util import generate_unit_vector
 from jaxtyping import Array, Float, Int, Key
 from numpyro.infer.hmc_util import IntegratorState, warmup_adapter
 
 from llc.posterior import Posterior
-from llc.rows import Number
+from llc.rows import Number, Params, Scalar
 from llc.samplers.careful import carefully
 from llc.samplers.chains import by_chain, each, keys, shared
 from llc.samplers.hmc import longest, scales
@@ -95,7 +99,7 @@ def _start(key: Key[Array, ""], posterior: Posterior, *, warmup: int, chains: in
 
     def chain(key: Key[Array, ""]) -> State:
         adapted = begin((w,), key, step_size=jnp.ones((), w.dtype), mass_matrix_size=w.size)
-        return State(adjusted_mclmc.init(w, _log_density(posterior)), adapted, jnp.array(0))
+        return State(init(w, _log_density(posterior)), adapted, jnp.array(0))
 
     return jax.vmap(chain)(jax.random.split(key, chains))
 
@@ -106,6 +110,29 @@ def _shared(state: State) -> State:
 
 def _log_density(posterior: Posterior) -> Any:
     return lambda w: -posterior.potential(w)
+
+
+def _transition(
+    key: Key[Array, ""],
+    at: HMCState,
+    log_density: Any,
+    step_size: Scalar,
+    steps: Int[Array, ""],
+    inverse_mass: Params,
+) -> tuple[HMCState, HMCInfo]:
+    """Return what BlackJAX's ``adjusted_mclmc.build_kernel()`` does.
+
+    Side by side its chains make two normals of each parameter at each step, for a noise that is then not added: of few
+    parameters that is half of the time.
+    """
+    key_direction, key_trajectory = jax.random.split(key)
+    integrate = isokinetic_mclachlan(log_density, inverse_mass)
+    begin = At(at.position, generate_unit_vector(key_direction, at.position), at.logdensity, at.logdensity_grad)
+    propose = adjusted_mclmc_proposal(
+        lambda state, step_size, length, key: integrate(state, step_size), step_size, jnp.inf, steps, DIVERGENT
+    )
+    end, info, _ = propose(key_trajectory, begin)
+    return HMCState(end.position, end.logdensity, end.logdensity_grad), info
 
 
 @partial(jax.jit, static_argnames=("warmup", "draws"))
@@ -120,7 +147,6 @@ def _advance(
     warmup: int,
     draws: int,
 ) -> tuple[State, dict[str, Float[Array, "chains draws"]]]:
-    kernel = adjusted_mclmc.build_kernel(divergence_threshold=DIVERGENT)
     _, adapt = warmup_adapter(warmup, target_accept_prob=target_accept)
     key_chains, key_jitter, key_scales = jax.random.split(key, 3)
     speed = jnp.sqrt(posterior.w_star.size)
@@ -136,7 +162,7 @@ def _advance(
             step = speed * adapted.step_size * jnp.where(n < warmup, 1.0, scale)
             steps = trajectory_length * factor / adapted.step_size
             steps = jnp.ceil(jnp.clip(steps, 1, longest(n < warmup))).astype(int)
-            at, info = kernel(key, at, _log_density(posterior), step, (steps,), adapted.inverse_mass_matrix)
+            at, info = _transition(key, at, _log_density(posterior), step, steps, adapted.inverse_mass_matrix)
             position = IntegratorState(at.position, None, -at.logdensity, -at.logdensity_grad)
             tuned = adapt(n, info.acceptance_rate, position, adapted)
             adapted = jax.tree.map(partial(jnp.where, n < warmup), tuned, adapted)

@@ -136,7 +136,7 @@ def collect(
             look = int(GROWTH * kept)
             seen = {
                 name: np.concatenate([r[name] for r in rounds], axis=1)[:, tuning:].astype(np.float64)
-                for name in ("loss", "distance2", "excess", *(["virial"] if posterior.gamma > 0 else []))
+                for name in ("loss", "distance2", "excess", *(["virial"] if float(posterior.gamma) > 0 else []))
                 if name in rounds[0]
             }
             llc = float(posterior.nbeta) * (seen.pop("loss") - loss_star)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from llc.posterior import Posterior
@@ -111,14 +112,14 @@ def sgld(
         thin = steps.thinning(posterior, batch_size, budget if draws is None else math.inf, ROUND)
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
-    given = jnp.asarray(FLAT if auto else step_size, posterior.w_star.dtype)
+    given = np.asarray(FLAT if auto else step_size, posterior.w_star.dtype)
     start = clock.compile(_start, key_start, posterior.w_star, given, scaled=preconditioner != "none", chains=chains)
     _, trace = collect(
         key_draws,
         posterior,
         start(key_start, posterior.w_star, given),
         _advance,
-        (jnp.asarray(momentum_of(step_size, momentum), posterior.w_star.dtype),),
+        (np.asarray(momentum_of(step_size, momentum), posterior.w_star.dtype),),
         clock,
         tuning=-(-warmup // thin) + ROUND * (preconditioner != "none"),
         draws=draws,
