@@ -263,7 +263,8 @@ def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
     if module is sgld:
         state = sgld._start(key, posterior.w_star, *hyper, scaled=True, chains=chains)
     else:
-        state = module._start(key, posterior, *(() if module is mclmc else hyper), chains=chains, **static)
+        state = module._start(key, posterior, warmup=static["warmup"], chains=chains)
+        state = state._replace(trajectory_length=None) if name == "nuts" else state
 
     def peak(draws: int) -> int:
         lowered = module._advance.lower(key, posterior, state, *hyper, draws=draws, **static, **more)

@@ -66,14 +66,15 @@ def sample(
     """Draw chains with one of NumPyro's kernels: NUTS if ``trajectory_length`` is None, else HMC."""
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
-    static: dict[str, Any] = {"max_tree_depth": max_tree_depth, "warmup": warmup}
-    start = clock.compile(_start, key_start, posterior, target_accept, trajectory_length, chains=chains, **static)
+    start = clock.compile(_start, key_start, posterior, warmup=warmup, chains=chains)
 
     def run(target_accept: float, smallest: float, **more: Any) -> tuple[Any, Trace]:
-        begin = start(key_start, posterior, target_accept, trajectory_length)
+        begin = start(key_start, posterior)
+        begin = begin._replace(trajectory_length=None) if trajectory_length is None else begin
         return collect(
             key_draws, posterior, begin, _advance, (target_accept, trajectory_length, smallest), clock,
-            tuning=warmup, draws=draws, budget=budget, share=_shared, **static, **more,
+            tuning=warmup, draws=draws, budget=budget, share=_shared,
+            max_tree_depth=max_tree_depth, warmup=warmup, **more,
         )  # fmt: skip
 
     state, trace = carefully(run, target_accept, draws)
@@ -112,19 +113,11 @@ def longest(adapting: Array) -> Array:
     return jnp.where(adapting, TUNING_STEPS, MAX_STEPS)
 
 
-@partial(jax.jit, static_argnames=("max_tree_depth", "warmup", "chains"))
-def _start(
-    key: Key[Array, ""],
-    posterior: Posterior,
-    target_accept: Number,
-    trajectory_length: Number | None,
-    *,
-    max_tree_depth: int | None,
-    warmup: int,
-    chains: int,
-) -> Any:
+@partial(jax.jit, static_argnames=("warmup", "chains"))
+def _start(key: Key[Array, ""], posterior: Posterior, *, warmup: int, chains: int) -> Any:
+    # Of HMC; that of NUTS is the same without a length: one program for both. Nothing else depends on what is set here.
     def chain(key: Key[Array, ""]) -> Any:
-        return _kernel(key, posterior, target_accept, trajectory_length, max_tree_depth, warmup)[1]
+        return _kernel(key, posterior, 0.8, 1.0, None, warmup)[1]
 
     return jax.vmap(chain)(jax.random.split(key, chains))
 
