@@ -134,7 +134,10 @@ def _apply_mlp(
 
 @jax.custom_vjp
 def _product(x: Float[Array, "n d_in"], kernel: Float[Array, "d_in d_out"]) -> Float[Array, "n d_out"]:
-    """Return x @ kernel, whose gradient turns x around: XLA has no fast product down the rows of both."""
+    """Return x @ kernel, whose gradient turns x around: XLA has no fast product down the rows of both.
+
+    As all whose gradient is written by hand, it is differentiated backward first: ``jax.hessian``, but not ``jax.jvp``.
+    """
     return x @ kernel
 
 

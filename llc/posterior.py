@@ -42,7 +42,7 @@ def batch(
         # Of what jnp.asarray is given it has two copies at a time.
         return jax.device_put(a if a.dtype.kind == "i" else a.astype(precision, copy=False))
 
-    return Batch(cast(x), cast(y), cast(np.asarray(sigma)))
+    return Batch(cast(x), cast(y), jax.device_put(np.asarray(sigma, precision)))
 
 
 def negative_log_likelihood(

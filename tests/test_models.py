@@ -95,13 +95,16 @@ def test_a_network_is_its_layers_one_after_the_other(rows: int) -> None:
 
 
 def test_gradients_of_wide_layers_are_those_of_plain_products_and_have_gradients_in_turn() -> None:
-    model = models.build(MlpModel(widths=[64, 70], d_in=3, d_out=2))  # kernels turned around, and one too large for it
+    model = models.build(MlpModel(widths=[64, 64, 70], d_in=3, d_out=2))  # the third kernel is too large to turn
     rng = np.random.default_rng(0)
 
     def plain(w: Any, x: Any) -> Any:
-        first, b1, second, b2, third, b3 = jnp.split(w, np.cumsum([192, 64, 4480, 70, 140]))
-        hidden = jnp.tanh(jnp.tanh(x @ first.reshape(3, 64) + b1) @ second.reshape(64, 70) + b2)
-        return hidden @ third.reshape(70, 2) + b3
+        shapes = ((3, 64), (64,), (64, 64), (64,), (64, 70), (70,), (70, 2), (2,))
+        parts = jnp.split(w, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
+        *hidden, last = zip(*(iter(part.reshape(s) for part, s in zip(parts, shapes, strict=True)),) * 2, strict=True)
+        for kernel, bias in hidden:
+            x = jnp.tanh(x @ kernel + bias)
+        return x @ last[0] + last[1]
 
     with jax.enable_x64(True):
         w, v, x = (jnp.asarray(rng.normal(size=shape)) for shape in (model.n_params, model.n_params, (2, 9, 3)))

@@ -66,7 +66,7 @@ def sample(
     """Draw chains with one of NumPyro's kernels: NUTS if ``trajectory_length`` is None, else HMC."""
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
-    start = clock.compile(_start, key_start, posterior, warmup=warmup, chains=chains)
+    start = clock.compile(_start, key_start, posterior, chains=chains)
 
     def run(target_accept: float, smallest: float, **more: Any) -> tuple[Any, Trace]:
         begin = start(key_start, posterior)
@@ -113,11 +113,11 @@ def longest(adapting: Array) -> Array:
     return jnp.where(adapting, TUNING_STEPS, MAX_STEPS)
 
 
-@partial(jax.jit, static_argnames=("warmup", "chains"))
-def _start(key: Key[Array, ""], posterior: Posterior, *, warmup: int, chains: int) -> Any:
+@partial(jax.jit, static_argnames="chains")
+def _start(key: Key[Array, ""], posterior: Posterior, *, chains: int) -> Any:
     # Of HMC; that of NUTS is the same without a length: one program for both. Nothing else depends on what is set here.
     def chain(key: Key[Array, ""]) -> Any:
-        return _kernel(key, posterior, 0.8, 1.0, None, warmup)[1]
+        return _kernel(key, posterior, target_accept=0.8, trajectory_length=1.0, max_tree_depth=None, warmup=1)[1]
 
     return jax.vmap(chain)(jax.random.split(key, chains))
 

@@ -120,10 +120,10 @@ def _transition(
     steps: Int[Array, ""],
     inverse_mass: Params,
 ) -> tuple[HMCState, HMCInfo]:
-    """Return what BlackJAX's ``adjusted_mclmc.build_kernel()`` does.
+    """Return what BlackJAX's ``adjusted_mclmc.build_kernel(divergence_threshold=DIVERGENT)`` does.
 
-    Side by side its chains make two normals of each parameter at each step, for a noise that is then not added: of few
-    parameters that is half of the time.
+    That makes two normals of each parameter at each step, for a noise that is then not added: on 51 parameters and 100
+    rows that was four tenths of the time.
     """
     key_direction, key_trajectory = jax.random.split(key)
     integrate = isokinetic_mclachlan(log_density, inverse_mass)
