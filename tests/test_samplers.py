@@ -266,7 +266,6 @@ def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
         state = sgld._start(key, posterior.w_star, *hyper, scaled=True, chains=chains)
     else:
         state = module._start(key, posterior, chains=chains, **({"warmup": 20} if module is mclmc else {}))
-        state = state._replace(trajectory_length=None) if name == "nuts" else state
 
     def peak(draws: int) -> int:
         lowered = module._advance.lower(key, posterior, state, *hyper, draws=draws, **static, **more)

@@ -69,10 +69,9 @@ def sample(
     start = clock.compile(_start, key_start, posterior, chains=chains)
 
     def run(target_accept: float, smallest: float, **more: Any) -> tuple[Any, Trace]:
-        begin = start(key_start, posterior)
-        begin = begin._replace(trajectory_length=None) if trajectory_length is None else begin
+        hyper = (target_accept, trajectory_length, smallest)
         return collect(
-            key_draws, posterior, begin, _advance, (target_accept, trajectory_length, smallest), clock,
+            key_draws, posterior, start(key_start, posterior), _advance, hyper, clock,
             tuning=warmup, draws=draws, budget=budget, share=_shared,
             max_tree_depth=max_tree_depth, warmup=warmup, **more,
         )  # fmt: skip
@@ -115,7 +114,7 @@ def longest(adapting: Array) -> Array:
 
 @partial(jax.jit, static_argnames="chains")
 def _start(key: Key[Array, ""], posterior: Posterior, *, chains: int) -> Any:
-    # Of HMC; that of NUTS is the same without a length: one program for both. Nothing else depends on what is set here.
+    # As for HMC; NUTS has no use for the length: one program for both. Nothing else depends on what is set here.
     def chain(key: Key[Array, ""]) -> Any:
         return _kernel(key, posterior, target_accept=0.8, trajectory_length=1.0, max_tree_depth=None, warmup=1)[1]
 
