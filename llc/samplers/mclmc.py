@@ -71,7 +71,7 @@ def mclmc(
         raise ValueError("mclmc: needs two parameters that move, or more, here it is one; take nuts or hmc")
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
-    start = clock.compile(_start, key_start, posterior, warmup=warmup, chains=chains)
+    start = clock.compile(_start, key_start, posterior, chains=chains)
 
     def run(target_accept: float, smallest: float, **more: Any) -> tuple[Any, Trace]:
         hyper = (target_accept, trajectory_length, smallest)
@@ -92,9 +92,9 @@ class State(NamedTuple):
     n: Int[Array, ""]  # draws so far
 
 
-@partial(jax.jit, static_argnames=("warmup", "chains"))
-def _start(key: Key[Array, ""], posterior: Posterior, *, warmup: int, chains: int) -> State:
-    begin, _ = warmup_adapter(warmup)
+@partial(jax.jit, static_argnames="chains")
+def _start(key: Key[Array, ""], posterior: Posterior, *, chains: int) -> State:
+    begin, _ = warmup_adapter(1)  # of any length
     w = posterior.w_star
 
     def chain(key: Key[Array, ""]) -> State:
