@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Bool, Int
 
@@ -127,6 +128,6 @@ def deficit(posterior: Posterior, grad_norm: float) -> float:
     return bound if bound <= LEFT else gained
 
 
-@jax.jit
-def _beside(w: Params, distance: Number) -> Params:
-    return w + jax.random.normal(jax.random.key(0), w.shape, w.dtype) * distance
+def _beside(w: Params, distance: float) -> Params:
+    step = np.random.default_rng(0).standard_normal(w.shape, w.dtype)
+    return jax.device_put(np.asarray(w) + w.dtype.type(distance) * step)

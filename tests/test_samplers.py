@@ -266,9 +266,10 @@ def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
         "mclmc": ((0.8, 1.6), {"warmup": 20}, {"smallest": 1.0}),
     }[name]
     if module is sgld:
-        state = sgld._start(key, posterior.w_star, *hyper, scaled=True, chains=chains)
+        state = sgld._start(key, posterior.w_star, 1e-3, scaled=True, chains=chains)
     else:
-        state = module._start(key, posterior, chains=chains)
+        state = hmc.begin(key, posterior, chains=chains)
+        state = mclmc._state(state) if module is mclmc else state
 
     def peak(draws: int) -> int:
         lowered = module._advance.lower(key, posterior, state, *hyper, draws=draws, **static, **more)

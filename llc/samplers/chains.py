@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Key
@@ -89,12 +88,11 @@ def shared(step_size: Float[Array, " chains"]) -> Float[Array, " chains"]:
     The last window of warm-up has 50 draws, few of them in the narrow places that the step is for: the steps of chains
     on w1 w2³ differed five times, and the chain with the largest was low.
     """
-    return jax.device_put(_medians(np.asarray(step_size)), step_size.sharding)
-
-
-@jax.jit
-def _medians(step_size: Float[Array, " chains"]) -> Float[Array, " chains"]:
-    return jnp.full_like(step_size, jnp.exp(jnp.nanmedian(jnp.log(step_size))))
+    steps = np.asarray(step_size)
+    known = steps[~np.isnan(steps)]
+    with np.errstate(divide="ignore"):  # of a chain whose step fell to 0
+        middle = np.exp(np.median(np.log(known))) if known.size else np.nan
+    return jax.device_put(np.full_like(steps, middle), step_size.sharding)
 
 
 def by_chain(stats: dict[str, Array]) -> dict[str, Array]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from blackjax.mcmc.adjusted_mclmc import adjusted_mclmc_proposal, init
+from blackjax.mcmc.adjusted_mclmc import adjusted_mclmc_proposal
 from blackjax.mcmc.hmc import HMCInfo, HMCState
 from blackjax.mcmc.integrators import IntegratorState as At
 from blackjax.mcmc.integrators import isokinetic_mclachlan
@@ -21,7 +21,7 @@ from llc.posterior import Posterior
 from llc.rows import Number, Params, Scalar
 from llc.samplers.careful import carefully
 from llc.samplers.chains import by_chain, each, keys, shared
-from llc.samplers.hmc import longest, scales
+from llc.samplers.hmc import begin, longest, scales
 from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
 
@@ -71,12 +71,12 @@ def mclmc(
         raise ValueError("mclmc: needs two parameters that move, or more, here it is one; take nuts or hmc")
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
-    start = clock.compile(_start, key_start, posterior, chains=chains)
+    start = clock.compile(begin, key_start, posterior, chains=chains)
 
     def run(target_accept: float, smallest: float, **more: Any) -> tuple[Any, Trace]:
         hyper = (target_accept, trajectory_length, smallest)
         return collect(
-            key_draws, posterior, start(key_start, posterior), _advance, hyper, clock,
+            key_draws, posterior, _state(start(key_start, posterior)), _advance, hyper, clock,
             tuning=warmup, draws=draws, budget=budget, share=_shared, warmup=warmup, **more,
         )  # fmt: skip
 
@@ -87,21 +87,15 @@ def mclmc(
 class State(NamedTuple):
     """Of one chain."""
 
-    at: Any  # BlackJAX's: position, log density and its gradient
+    at: IntegratorState  # position, potential and its gradient, as NumPyro has them; no momentum
     adapted: Any  # NumPyro's: step size, mass and what they are adapted with
     n: Int[Array, ""]  # draws so far
 
 
-@partial(jax.jit, static_argnames="chains")
-def _start(key: Key[Array, ""], posterior: Posterior, *, chains: int) -> State:
-    begin, _ = warmup_adapter(1)  # of any length
-    w = posterior.w_star
-
-    def chain(key: Key[Array, ""]) -> State:
-        adapted = begin((w,), key, step_size=jnp.ones((), w.dtype), mass_matrix_size=w.size)
-        return State(init(w, _log_density(posterior)), adapted, jnp.array(0))
-
-    return jax.vmap(chain)(jax.random.split(key, chains))
+def _state(of_hmc: Any) -> State:
+    """Return what HMC begins with as what this sampler begins with: one program for both."""
+    at = IntegratorState(of_hmc.z, None, of_hmc.potential_energy, of_hmc.z_grad)
+    return State(at, of_hmc.adapt_state, of_hmc.i)
 
 
 def _shared(state: State) -> State:
@@ -162,19 +156,20 @@ def _advance(
             step = speed * adapted.step_size * jnp.where(n < warmup, 1.0, scale)
             steps = trajectory_length * factor / adapted.step_size
             steps = jnp.ceil(jnp.clip(steps, 1, longest(n < warmup))).astype(int)
-            at, info = _transition(key, at, _log_density(posterior), step, steps, adapted.inverse_mass_matrix)
-            position = IntegratorState(at.position, None, -at.logdensity, -at.logdensity_grad)
-            tuned = adapt(n, info.acceptance_rate, position, adapted)
+            of_blackjax = HMCState(at.z, -at.potential_energy, -at.z_grad)
+            end, info = _transition(key, of_blackjax, _log_density(posterior), step, steps, adapted.inverse_mass_matrix)
+            at = IntegratorState(end.position, None, -end.logdensity, -end.logdensity_grad)
+            tuned = adapt(n, info.acceptance_rate, at, adapted)
             adapted = jax.tree.map(partial(jnp.where, n < warmup), tuned, adapted)
             return State(at, adapted, n + 1), {
-                "loss": posterior.loss_of_potential(-at.logdensity, at.position),
-                "distance2": jnp.sum((at.position - posterior.w_star) ** 2),
-                "virial": -jnp.sum((at.position - posterior.w_star) * at.logdensity_grad),
+                "loss": posterior.loss_of_potential(at.potential_energy, at.z),
+                "distance2": jnp.sum((at.z - posterior.w_star) ** 2),
+                "virial": jnp.sum((at.z - posterior.w_star) * at.z_grad),
                 "acceptance_rate": info.acceptance_rate,
                 "diverging": info.is_divergent,
                 "n_steps": steps,
                 "work": GRADIENTS_PER_STEP * steps,
-                **posterior.elsewhere(at.position),
+                **posterior.elsewhere(at.z),
             }
 
         return each(posterior, of_chain)(of_draw, state)

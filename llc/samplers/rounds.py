@@ -104,7 +104,10 @@ def collect(
     share
         What chains have in common once they are tuned, at the end of a round: then ``tuning`` is in whole rounds.
     """
-    star = {name: float(value) for name, value in jax.jit(_at_star)(posterior).items()}
+    at_star = {"loss": jax.jit(Posterior.loss)(posterior, posterior.w_star)}  # of llc/polish.py too: one program
+    if posterior.others:
+        at_star |= jax.jit(Posterior.elsewhere)(posterior, posterior.w_star)
+    star = {name: float(value) for name, value in at_star.items()}
     loss_star, spacing = star["loss"], float(np.spacing(np.abs(posterior.w_star).max()))
     advance, posterior, state, static = spread(advance, posterior, state, draws=ROUND, **static)
     if share is not None:
@@ -176,10 +179,6 @@ def collect(
         time_sample_s=clock.run_s,
     )
     return state, trace
-
-
-def _at_star(posterior: Posterior) -> dict[str, Float[Array, ""]]:
-    return {"loss": posterior.loss(posterior.w_star), **posterior.elsewhere(posterior.w_star)}
 
 
 def _front(llc: Float[np.ndarray, "chains draws"], distance2: Float[np.ndarray, "chains draws"]) -> int:

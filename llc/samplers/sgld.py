@@ -112,12 +112,12 @@ def sgld(
         thin = steps.thinning(posterior, batch_size, budget if draws is None else math.inf, ROUND)
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
-    given = np.asarray(FLAT if auto else step_size, posterior.w_star.dtype)
-    start = clock.compile(_start, key_start, posterior.w_star, given, scaled=preconditioner != "none", chains=chains)
+    given = FLAT if auto else float(step_size)
+    start = _start(key_start, posterior.w_star, given, scaled=preconditioner != "none", chains=chains)
     _, trace = collect(
         key_draws,
         posterior,
-        start(key_start, posterior.w_star, given),
+        start,
         _advance,
         (np.asarray(momentum_of(step_size, momentum), posterior.w_star.dtype),),
         clock,
@@ -153,15 +153,16 @@ class State(NamedTuple):
     n: Scalar  # how many they are
 
 
-@partial(jax.jit, static_argnames=("scaled", "chains"))
-def _start(key: Key[Array, ""], w_star: Params, step_size: Scalar, *, scaled: bool, chains: int) -> State:
-    # Nothing of the posterior: what it says at w* is looked up in the first round, which compiles it anyway.
-    zero = jnp.zeros((chains,), w_star.dtype)
-    w = jnp.broadcast_to(w_star, (chains, w_star.size))
-    noise, v = jax.random.normal(key, (2, *w.shape), w.dtype)
-    second = jnp.zeros_like(w) if scaled else zero
-    rounds = jnp.zeros((chains,), int)
-    return State(w, noise, v, zero + step_size, zero, second + 1, second, rounds, heat=zero, llc=zero, n=zero)
+def _start(key: Key[Array, ""], w_star: Params, step_size: float, *, scaled: bool, chains: int) -> State:
+    # Nothing of the posterior: what it says at w* is looked up in the first round, which compiles it anyway. Nor
+    # normals of JAX, which are a program to compile.
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    w = np.tile(np.asarray(w_star), (chains, 1))
+    noise, v = rng.standard_normal((2, *w.shape), w.dtype)
+    zero, rounds = np.zeros(chains, w.dtype), np.zeros(chains, np.int32)
+    second = np.zeros_like(w) if scaled else zero
+    state = (w, noise, v, np.full_like(zero, step_size), zero, second + 1, second, rounds, zero, zero, zero)
+    return State(*map(jax.device_put, state))
 
 
 @partial(jax.jit, static_argnames=("auto", "batch", "control", "preconditioner", "draws", "thin"))
