@@ -191,15 +191,16 @@ def _advance(
     products = jnp.where(anew, steps.FIRST_PRODUCTS, steps.PRODUCTS)
     step_times_curvature = jnp.where(momentum > 0, steps.WITH_MOMENTUM, steps.STEP_TIMES_CURVATURE)
     amplified = (1 + momentum) / (1 - momentum)  # what momentum makes of ε, for heat and slow directions
-    standard = partial(normal, n=posterior.w_star.size, dtype=posterior.w_star.dtype)
+    dim, dtype = posterior.w_star.size, posterior.w_star.dtype
     # All of a draw's normals at once: of few parameters a step is a chain of short operations, here an eighth fewer.
-    ahead = posterior.w_star.size < FEW
+    ahead = dim < FEW
+    streams = 1 if ahead else thin  # of normals, for each draw
 
     def gradient(w: Params, rows: Rows | None) -> Params:
         found = posterior.gradient(w, rows)
         return found if grad_star is None else found - posterior.gradient(posterior.w_star, rows) + grad_star
 
-    def chain(of_chain: Key[Array, "draws_and_1 thin_and_1"], state: State) -> Any:
+    def chain(of_chain: Key[Array, "draws_and_1 streams_and_1"], state: State) -> Any:
         if auto:
             q, v = steps.curvature(of_chain[0, 0], posterior, state.w, state.scale, state.steepest, batch, products)
             # Where the curvature is not a number neither is the next look's, unless it starts anew.
@@ -212,7 +213,7 @@ def _advance(
         def step(carry: Any, of_step: tuple[Params | Key[Array, ""], Rows | None]) -> Any:
             w, before, second, _, virial, epsilon = carry
             noise, rows = of_step
-            zeta = noise = noise if ahead else standard(noise)
+            zeta = noise = noise if ahead else normal(noise, dim, dtype)
             g = gradient(w, rows)
             virial = virial + jnp.sum((w - posterior.w_star) * g)  # the rows know nothing of w: no bias
             second = diagonal.average(second, g, preconditioner, state.rounds == 0)
@@ -223,17 +224,17 @@ def _advance(
             w = w + state.scale * (jnp.sqrt(epsilon) * zeta - 0.5 * epsilon * g)
             return (w, noise, second, jnp.sum(g**2), virial, epsilon), None
 
-        def draw(state: State, of_draw: Key[Array, " thin_and_1"]) -> Any:
+        def draw(state: State, of_draw: Key[Array, " streams_and_1"]) -> Any:
             epsilon, rows = state.step_size, None
             if batch is not None:
                 looks = steps.HEAT_BATCHES if auto else 0
-                rows = jax.random.randint(of_draw[thin], (thin + looks, batch), 0, posterior.n)
+                rows = jax.random.randint(of_draw[-1], (thin + looks, batch), 0, posterior.n)
                 if auto:  # the first draw, before any heat is known, as if there were no momentum
                     limited = steps.limited(epsilon, state.heat, state.llc, state.n)
                     epsilon = jnp.where(state.n > 0, limited, epsilon / amplified)
             zero = jnp.zeros_like(epsilon)
             carry = (state.w, state.noise, state.second, zero, zero, epsilon)
-            noise = jax.vmap(standard)(of_draw[:thin]) if ahead else of_draw[:thin]
+            noise = normal(of_draw[0], thin * dim, dtype).reshape(thin, dim) if ahead else of_draw[:thin]
             of_steps = (noise, None if rows is None else rows[:thin])
             (w, noise, second, squared, virial, _), _ = jax.lax.scan(step, carry, of_steps)
             loss = posterior.loss(w)
@@ -275,7 +276,7 @@ def _advance(
         return jax.lax.scan(draw, state._replace(rounds=state.rounds + 1), of_chain[1:])
 
     # All keys at once, and all rows of a draw: each place that draws takes a quarter of a second to compile.
-    state, stats = jax.vmap(chain)(keys(key, len(state.step_size), draws + 1, thin + 1), state)
+    state, stats = jax.vmap(chain)(keys(key, len(state.step_size), draws + 1, streams + 1), state)
     per_step = (2 if control else 1) * (1.0 if batch is None else batch / posterior.n)
     per_draw = per_step * (thin + (steps.HEAT_GRADIENTS if auto and batch is not None else 0))
     per_draw += steps.GRADIENTS_PER_LOSS * n_rows(posterior.full) / posterior.n
