@@ -257,7 +257,7 @@ def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
     module = {"sgld": sgld, "mclmc": mclmc}.get(name, hmc)
     hyper, static, more = {
         "sgld": (
-            (jnp.float32(1e-3),),
+            (jnp.float32(0.0), jnp.float32(0.0)),
             {},
             {"auto": True, "batch": 1, "control": True, "preconditioner": "rmsprop", "thin": 1},
         ),
@@ -266,7 +266,7 @@ def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
         "mclmc": ((0.8, 1.6), {"warmup": 20}, {"smallest": 1.0}),
     }[name]
     if module is sgld:
-        state = sgld._start(key, posterior.w_star, 1e-3, scaled=True, chains=chains)
+        state = sgld._start(key, posterior.w_star, hyper[1], 1e-3, scaled=True, chains=chains)
     else:
         state = hmc.begin(key, posterior, chains=chains)
         state = mclmc._state(state) if module is mclmc else state

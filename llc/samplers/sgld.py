@@ -112,14 +112,17 @@ def sgld(
         thin = steps.thinning(posterior, batch_size, budget if draws is None else math.inf, ROUND)
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
-    given = FLAT if auto else float(step_size)
-    start = _start(key_start, posterior.w_star, given, scaled=preconditioner != "none", chains=chains)
+    loss_star = jax.jit(Posterior.loss)(posterior, posterior.w_star)
+    start = _start(
+        key_start, posterior.w_star, loss_star, FLAT if auto else float(step_size),
+        scaled=preconditioner != "none", chains=chains,
+    )  # fmt: skip
     _, trace = collect(
         key_draws,
         posterior,
         start,
         _advance,
-        (np.asarray(momentum_of(step_size, momentum), posterior.w_star.dtype),),
+        (np.asarray(momentum_of(step_size, momentum), posterior.w_star.dtype), loss_star),
         clock,
         tuning=-(-warmup // thin) + ROUND * (preconditioner != "none"),
         draws=draws,
@@ -153,16 +156,17 @@ class State(NamedTuple):
     n: Scalar  # how many they are
 
 
-def _start(key: Key[Array, ""], w_star: Params, step_size: float, *, scaled: bool, chains: int) -> State:
-    # Nothing of the posterior: what it says at w* is looked up in the first round, which compiles it anyway. Nor
-    # normals of JAX, which are a program to compile.
+def _start(
+    key: Key[Array, ""], w_star: Params, loss_star: Scalar, step_size: float, *, scaled: bool, chains: int
+) -> State:
+    # By NumPy, whose normals are no program to compile.
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     w = np.tile(np.asarray(w_star), (chains, 1))
     noise, v = rng.standard_normal((2, *w.shape), w.dtype)
     zero, rounds = np.zeros(chains, w.dtype), np.zeros(chains, np.int32)
+    step, loss = np.full_like(zero, step_size), np.full_like(zero, loss_star)
     second = np.zeros_like(w) if scaled else zero
-    state = (w, noise, v, np.full_like(zero, step_size), zero, second + 1, second, rounds, zero, zero, zero)
-    return State(*map(jax.device_put, state))
+    return State(*map(jax.device_put, (w, noise, v, step, loss, second + 1, second, rounds, zero, zero, zero)))
 
 
 @partial(jax.jit, static_argnames=("auto", "batch", "control", "preconditioner", "draws", "thin"))
@@ -171,6 +175,7 @@ def _advance(
     posterior: Posterior,
     state: State,
     momentum: Scalar,
+    loss_star: Scalar,
     *,
     auto: bool,
     batch: int | None,
@@ -179,15 +184,12 @@ def _advance(
     draws: int,
     thin: int,
 ) -> tuple[State, dict[str, Float[Array, "chains draws"]]]:
-    loss_star = posterior.loss(posterior.w_star)
     grad_star = posterior.gradient(posterior.w_star) if control else None
-    first = state.rounds[0] == 0
-    state = state._replace(loss=jnp.where(first, loss_star, state.loss))
-    anew = first  # in coordinates that are new
+    anew = state.rounds[0] == 0  # in coordinates that are new
     if preconditioner != "none":
         scaled = state.rounds[0] == 1
         state = _with_scale(state, diagonal.root(state.second), scaled)
-        anew = first | scaled
+        anew = anew | scaled
     products = jnp.where(anew, steps.FIRST_PRODUCTS, steps.PRODUCTS)
     step_times_curvature = jnp.where(momentum > 0, steps.WITH_MOMENTUM, steps.STEP_TIMES_CURVATURE)
     amplified = (1 + momentum) / (1 - momentum)  # what momentum makes of ε, for heat and slow directions
