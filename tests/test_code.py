@@ -113,3 +113,21 @@ def test_a_module_that_is_not_python_is_an_error_that_names_it(package: Path) ->
     (package / "models.py").write_text("def half(")
     with pytest.raises(ConfigError, match=r"models\.py: .*; mend it"):
         now()
+
+
+def test_an_import_counts_wherever_it_stands(tmp_path: Path) -> None:
+    source = """
+try:
+    import a
+except ImportError:
+    import b
+match x:
+    case 1:
+        with y:
+            import c
+def f():
+    if z:
+        import d
+"""
+    (tmp_path / "m.py").write_text(source)
+    assert code.imports(tmp_path / "m.py", "m") == {"a", "b", "c", "d"}

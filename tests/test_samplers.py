@@ -250,6 +250,17 @@ def test_a_transition_of_mclmc_is_that_of_blackjax() -> None:
     assert set(seen) == {(True, False), (False, False), (False, True)}
 
 
+def test_chains_begin_with_what_the_posterior_says_at_w_star() -> None:
+    posterior, key = STRETCHED.posterior(), jax.random.key(0)
+    at = mclmc._state(hmc.begin(key, posterior, chains=2)).at
+    potential, slope = jax.value_and_grad(posterior.potential)(posterior.w_star)
+    np.testing.assert_allclose(at.potential_energy, [potential, potential], rtol=1e-5)
+    np.testing.assert_allclose(at.z_grad, [slope, slope], rtol=1e-4, atol=1e-4)
+    begun = sgld._start(key, posterior.w_star, jnp.float32(0.25), 1e-3, scaled=False, chains=2)
+    np.testing.assert_array_equal(begun.loss, [0.25, 0.25])
+    assert not np.isclose(begun.noise[0], begun.noise[1]).any()  # each chain has its own
+
+
 @pytest.mark.parametrize("name", ["sgld", "nuts", "hmc", "mclmc"])
 def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
     dim, chains = 1_000_000, 2

@@ -22,7 +22,8 @@ from llc.samplers.trace import Trace
 MAX_STEPS = 1000  # of a trajectory
 TUNING_DEPTH = 7  # of a tree while the step is adapted, which goes far below what is right
 TUNING_STEPS = 2**TUNING_DEPTH - 1
-# Of a program that runs once: compiled in four tenths of the time; a gradient of wide networks then takes up to twice as long.
+# Of a program that runs once: compiled in four tenths of the time. A gradient of wide networks takes up to twice as
+# long then.
 ONCE = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 
 
