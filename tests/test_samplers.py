@@ -251,9 +251,10 @@ def test_a_transition_of_mclmc_is_that_of_blackjax() -> None:
 
 
 def test_chains_begin_with_what_the_posterior_says_at_w_star() -> None:
-    posterior, key = STRETCHED.posterior(), jax.random.key(0)
+    posterior, key = OFF_MINIMUM.posterior(), jax.random.key(0)
     at = mclmc._state(hmc.begin(key, posterior, chains=2)).at
     potential, slope = jax.value_and_grad(posterior.potential)(posterior.w_star)
+    assert potential > 0
     np.testing.assert_allclose(at.potential_energy, [potential, potential], rtol=1e-5)
     np.testing.assert_allclose(at.z_grad, [slope, slope], rtol=1e-4, atol=1e-4)
     begun = sgld._start(key, posterior.w_star, jnp.float32(0.25), 1e-3, scaled=False, chains=2)
