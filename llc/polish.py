@@ -12,7 +12,7 @@ import optax
 from jaxtyping import Array, Bool, Int
 
 from llc.equal import ready
-from llc.posterior import Posterior
+from llc.posterior import Posterior, loss_at
 from llc.rows import Number, Params, Scalar
 
 MEMORY = 20  # pairs of steps and gradients that L-BFGS remembers
@@ -110,11 +110,10 @@ def deficit(posterior: Posterior, grad_norm: float) -> float:
     nbeta, gamma = float(posterior.nbeta), float(posterior.gamma)
     bound = (nbeta * grad_norm) ** 2 / gamma if gamma > 0 else math.inf  # of the quadratic, at its worst h, which is 0
     pull, w_star = gamma / nbeta, posterior.w_star
-    loss = jax.jit(Posterior.loss)
 
     def descend(start: Params, finer: int = 1) -> tuple[Polished, float]:
         end = polish(start, w_star, posterior, pull, tolerance(nbeta, pull) / finer, DEFICIT_STEPS)
-        return end, nbeta * (float(loss(posterior, w_star)) - float(loss(posterior, end.w)))
+        return end, nbeta * (float(loss_at(posterior, w_star)) - float(loss_at(posterior, end.w)))
 
     lowest, gained = w_star, 0.0
     if bound > LEFT:

@@ -144,6 +144,9 @@ class Posterior:
         return 0.5 * self.gamma * jnp.sum((w - self.w_star) ** 2)
 
 
+loss_at = jax.jit(Posterior.loss)  # L_n(w), outside of compiled functions
+
+
 def inverse_temperature(config: PosteriorConfig, n: int) -> float:
     """Return β: the fixed one, or beta0 / log n with n the number of data, never of a batch."""
     return config.beta if config.beta is not None else config.beta0 / math.log(n)

@@ -15,7 +15,7 @@ from llc.config import SgldConfig
 from llc.diagnostics import diagnose
 from llc.posterior import Posterior, batch
 from llc.samplers import preconditioner, sgld
-from llc.samplers.rounds import ROUND
+from llc.samplers.stopping import ROUND
 from llc.samplers.trace import Trace
 
 FAR_OFF = OFF_MINIMUM._replace(delta=0.2)  # at 0.1 the excess of a step can make λ̂ nothing

@@ -14,8 +14,8 @@ from llc.config import SgldConfig
 from llc.diagnostics import diagnose, virial
 from llc.posterior import Batch, Posterior, batch
 from llc.samplers import steps
-from llc.samplers.rounds import ROUND
 from llc.samplers.sgld import sgld
+from llc.samplers.stopping import ROUND
 from llc.samplers.trace import Trace
 
 N, A, GAMMA = 64, 10.0, 5.0

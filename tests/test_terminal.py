@@ -7,7 +7,8 @@ import pytest
 from test_rounds import ISOTROPIC, run_drifting
 
 from llc.samplers import rounds
-from llc.samplers.rounds import ROUND, watched
+from llc.samplers.rounds import watched
+from llc.samplers.stopping import ROUND
 from llc.terminal import bar
 
 

@@ -10,22 +10,15 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Array, Float, Key
 
-from llc.diagnostics import Diagnosis, diagnose, faults, imbalance, rhat, settled, spreading, virial
 from llc.equal import ready
-from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
-from llc.posterior import Posterior
+from llc.posterior import Posterior, loss_at
 from llc.samplers.chains import spread
+from llc.samplers.stopping import ROUND, Rule, Stats, front, joined, per_chain
 from llc.samplers.trace import Trace
 
-ROUND = 50  # draws of each chain between two looks; a compiled program is of one round
-GROWTH = 1.25  # of a trace between two looks: each costs milliseconds
-LOOKS = 2  # that must find it converged, one after the other: a lucky one is no proof
-CAREFUL_SHARE = 1 / 2  # of the budget, at most, that was spent when it is decided
-
 State = Any  # of all chains, with a leading axis of chains
-Stats = dict[str, Shaped[np.ndarray, "chains draws"]]
 
 # (share of the draws or of the budget that is done, nβ (L_n − L_n(w*)) of the draws of a round that are kept)
 Look = Callable[[float, Float[np.ndarray, "chains draws"]], None]
@@ -104,67 +97,34 @@ def collect(
     share
         What chains have in common once they are tuned, at the end of a round: then ``tuning`` is in whole rounds.
     """
-    at_star = {"loss": jax.jit(Posterior.loss)(posterior, posterior.w_star)}  # of llc/polish.py too: one program
+    at_star = {"loss": loss_at(posterior, posterior.w_star)}
     if posterior.others:
         at_star |= jax.jit(Posterior.elsewhere)(posterior, posterior.w_star)
     star = {name: float(value) for name, value in at_star.items()}
-    loss_star, spacing = star["loss"], float(np.spacing(np.abs(posterior.w_star).max()))
+    spacing = float(np.spacing(np.abs(posterior.w_star).max()))
     advance, posterior, state, static = spread(advance, posterior, state, draws=ROUND, **static)
     if share is not None:
         tuning = -(-tuning // ROUND) * ROUND
     step = clock.compile(advance, key, posterior, state, *hyper, **static)
+    rule = Rule(posterior, star["loss"], tuning, draws, budget, again)
     rounds: list[Stats] = []
-    spent, look, ended = start_work, 2 * ROUND, "draws"
-    passed, at_rest, low = 0, 0, 0  # looks in a row that found λ̂ converged; all settled; the virial too low alone
-    while True:
+    spent, ended = start_work, None
+    while ended is None:
         state, found = step(jax.random.fold_in(key, len(rounds)), posterior, state, *hyper)
         rounds.append({name: np.asarray(values) for name, values in found.items()})
         if share is not None and ROUND * len(rounds) == tuning:
             state = share(state)
-        last = float(rounds[-1]["work"].sum(axis=1).mean())
-        spent += last
-        kept = ROUND * len(rounds) - tuning
+        spent += per_chain(rounds[-1])
         if (look_on := _look.get()) is not None:
-            done = spent / budget if draws is None else (tuning + kept) / (tuning + draws)
-            new = rounds[-1]["loss"][:, ROUND - min(ROUND, max(kept, 0)) :].astype(np.float64)
-            look_on(done, float(posterior.nbeta) * (new - loss_star))
-        if not np.isfinite(rounds[-1]["loss"]).all():
-            ended = "diverged"  # more draws change nothing
-            break
-        if draws is not None:
-            if kept >= draws:
-                break
-            continue
-        if kept >= look:
-            look = int(GROWTH * kept)
-            seen = {
-                name: np.concatenate([r[name] for r in rounds], axis=1)[:, tuning:].astype(np.float64)
-                for name in ("loss", "distance2", "excess", *(["virial"] if float(posterior.gamma) > 0 else []))
-                if name in rounds[0]
-            }
-            llc = float(posterior.nbeta) * (seen.pop("loss") - loss_star)
-            converged, rests, balanced = _verdict(llc, posterior.w_star.size, **seen)
-            passed = (passed + 1) * converged
-            at_rest = (at_rest + 1) * (converged and rests and balanced)
-            low = (low + 1) * (converged and rests and not balanced)
-            if at_rest == LOOKS:
-                ended = "converged"
-            if again is not None and spent < CAREFUL_SHARE * budget:
-                diverging = np.mean([r["diverging"] for r in rounds[-(-tuning // ROUND) :]])
-                kept_out = low >= LOOKS and diverging > 0
-                if kept_out or diverging > (min(again, DIVERGENT_MAX) if ended == "converged" else again):
-                    ended = "diverging"
-            if ended != "draws":
-                break
-        if spent + last > budget:  # another such round would be over it
-            ended = "metastable" if passed >= LOOKS else "budget" if kept > 0 else "warmup"
-            break
-    stats = {name: np.concatenate([r[name] for r in rounds], axis=1) for name in rounds[0]}
+            new = rounds[-1]["loss"][:, ROUND - min(ROUND, max(rule.kept(rounds), 0)) :]
+            look_on(rule.done(rounds, spent), rule.llc(new))
+        ended = rule.ended(rounds, spent)
+    stats = joined(rounds)
     work = float(stats.pop("work").sum(dtype=np.float64)) + start_work * len(stats["loss"])
     stats = {name: values[:, min(tuning, values.shape[1] - 1) :][:, :draws] for name, values in stats.items()}
     by_rule = draws is None and ended != "diverged"
     moved = [stats[name].astype(np.float64) for name in ("loss", "distance2")]
-    dropped = _front(moved[0] - loss_star, moved[1]) if by_rule else 0
+    dropped = front(moved[0] - star["loss"], moved[1]) if by_rule else 0
     stats = {name: values[:, dropped:] for name, values in stats.items()}
     trace = Trace(
         loss=stats.pop("loss"),
@@ -179,33 +139,3 @@ def collect(
         time_sample_s=clock.run_s,
     )
     return state, trace
-
-
-def _front(llc: Float[np.ndarray, "chains draws"], distance2: Float[np.ndarray, "chains draws"]) -> int:
-    """Return how many draws to drop: those in which λ̂ settles, or more where the distance from w* is then at rest.
-
-    The way out from w* is seldom seen in λ̂, and the R-hat of the distance takes long to forget it: where fast
-    directions make the distance's noise, twenty of its relaxation times with it and seven without.
-    """
-    dropped = settled(llc)
-    farther = max(dropped, settled(distance2))
-    gained = spreading(rhat(distance2[:, dropped:])) and not spreading(rhat(distance2[:, farther:]))
-    return farther if gained and _converged(diagnose(llc[:, farther:])) else dropped
-
-
-def _converged(found: Diagnosis) -> bool:
-    precise = found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
-    return precise and not faults(found, DRIFT_SETTLED)
-
-
-def _verdict(
-    llc: Float[np.ndarray, "chains draws"], dim: int, **stats: Float[np.ndarray, "chains draws"]
-) -> tuple[bool, bool, bool]:
-    """Return whether λ̂ has converged, the distance from w* has settled, and the virial is not too low."""
-    dropped = _front(llc, stats["distance2"])
-    found = diagnose(llc[:, dropped:])
-    if not _converged(found):
-        return False, False, False
-    stats = {name: values[:, dropped:] for name, values in stats.items()}
-    balance = virial(stats.get("virial"), stats.get("excess"), dim)
-    return True, not spreading(rhat(stats["distance2"])), imbalance(balance, found.mean) >= 0

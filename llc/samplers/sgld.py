@@ -12,15 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from llc.posterior import Posterior
+from llc.posterior import Posterior, loss_at
 from llc.rows import Params, Scalar, n_rows
 from llc.rules import momentum_of, takes_all
 from llc.samplers import preconditioner as diagonal
 from llc.samplers import steps
 from llc.samplers.chains import keys
 from llc.samplers.normals import FEW, normal
-from llc.samplers.rounds import ROUND, Clock, collect
+from llc.samplers.rounds import Clock, collect
 from llc.samplers.steps import Scale
+from llc.samplers.stopping import ROUND
 from llc.samplers.trace import Trace
 
 EXPLODED = (5.0, 10.0)  # rise of U above U(w*), per parameter and beside: at equilibrium it is about ½ and 0
@@ -112,7 +113,7 @@ def sgld(
         thin = steps.thinning(posterior, batch_size, budget if draws is None else math.inf, ROUND)
     clock = Clock()
     key_start, key_draws = jax.random.split(key)
-    loss_star = jax.jit(Posterior.loss)(posterior, posterior.w_star)
+    loss_star = loss_at(posterior, posterior.w_star)
     start = _start(
         key_start, posterior.w_star, loss_star, FLAT if auto else float(step_size),
         scaled=preconditioner != "none", chains=chains,

@@ -1,0 +1,123 @@
+"""When a sampler has drawn enough, or draws in vain: what is asked between rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from llc.diagnostics import Diagnosis, diagnose, faults, imbalance, rhat, settled, spreading, virial
+from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
+from llc.posterior import Posterior
+
+ROUND = 50  # draws of each chain between two looks; a compiled program is of one round
+GROWTH = 1.25  # of a trace between two looks: each costs milliseconds
+LOOKS = 2  # that must find it converged, one after the other: a lucky one is no proof
+CAREFUL_SHARE = 1 / 2  # of the budget, at most, that was spent when it is decided
+
+Stats = dict[str, Shaped[np.ndarray, "chains _"]]  # of one round or of many
+
+
+@dataclass
+class Rule:
+    """Of one run of a sampler; the settings are as of ``llc.samplers.rounds.collect``."""
+
+    posterior: Posterior
+    loss_star: float
+    tuning: int
+    draws: int | None
+    budget: float
+    again: float | None
+    next_look: int = 2 * ROUND
+    # Looks, one after the other, that found λ̂ converged; all settled; all but the virial, which is too low.
+    converged: int = 0
+    settled: int = 0
+    low: int = 0
+
+    def ended(self, rounds: list[Stats], spent: float) -> str | None:
+        """Return why no more draws are taken after these rounds, which took so many gradients of a chain, or None."""
+        kept = self.kept(rounds)
+        if not np.isfinite(rounds[-1]["loss"]).all():
+            return "diverged"  # more draws change nothing
+        if self.draws is not None:
+            return "draws" if kept >= self.draws else None
+        if kept >= self.next_look:
+            self.next_look = int(GROWTH * kept)
+            self._look(rounds)
+            if self._in_vain(rounds, spent):
+                return "diverging"
+            if self.settled == LOOKS:
+                return "converged"
+        if spent + per_chain(rounds[-1]) > self.budget:  # another such round would be over it
+            return "metastable" if self.converged >= LOOKS else "budget" if kept > 0 else "warmup"
+        return None
+
+    def done(self, rounds: list[Stats], spent: float) -> float:
+        """Return the share that is done of the draws that were asked for, or of the budget."""
+        return spent / self.budget if self.draws is None else ROUND * len(rounds) / (self.tuning + self.draws)
+
+    def kept(self, rounds: list[Stats]) -> int:
+        """Return the draws of each chain after those that tune; below 0: so many are to come."""
+        return ROUND * len(rounds) - self.tuning
+
+    def llc(self, loss: Float[np.ndarray, "chains draws"]) -> Float[np.ndarray, "chains draws"]:
+        """Return nβ (L_n(w) − L_n(w*))."""
+        return float(self.posterior.nbeta) * (loss.astype(np.float64) - self.loss_star)
+
+    def _look(self, rounds: list[Stats]) -> None:
+        names = ("loss", "distance2", "excess", *(["virial"] if float(self.posterior.gamma) > 0 else []))
+        seen = joined(rounds, [name for name in names if name in rounds[0]])
+        kept = {name: values[:, self.tuning :].astype(np.float64) for name, values in seen.items()}
+        converged, rests, balanced = verdict(self.llc(kept.pop("loss")), self.posterior.w_star.size, **kept)
+        self.converged = (self.converged + 1) * converged
+        self.settled = (self.settled + 1) * (converged and rests and balanced)
+        self.low = (self.low + 1) * (converged and rests and not balanced)
+
+    def _in_vain(self, rounds: list[Stats], spent: float) -> bool:
+        if self.again is None or spent >= CAREFUL_SHARE * self.budget:
+            return False
+        diverging = float(np.mean([r["diverging"] for r in rounds[-(-self.tuning // ROUND) :]]))
+        kept_out = self.low >= LOOKS and diverging > 0
+        return kept_out or diverging > (min(self.again, DIVERGENT_MAX) if self.settled == LOOKS else self.again)
+
+
+def per_chain(stats: Stats) -> float:
+    """Return the gradients that a round took, of a chain on average."""
+    return float(stats["work"].sum(axis=1).mean())
+
+
+def joined(rounds: list[Stats], names: Iterable[str] | None = None) -> Stats:
+    """Return the rounds as one."""
+    return {name: np.concatenate([r[name] for r in rounds], axis=1) for name in names or rounds[0]}
+
+
+def front(llc: Float[np.ndarray, "chains draws"], distance2: Float[np.ndarray, "chains draws"]) -> int:
+    """Return how many draws to drop: those in which λ̂ settles, or more where the distance from w* is then at rest.
+
+    The way out from w* is seldom seen in λ̂, and the R-hat of the distance takes long to forget it: where fast
+    directions make the distance's noise, twenty of its relaxation times with it and seven without.
+    """
+    dropped = settled(llc)
+    farther = max(dropped, settled(distance2))
+    gained = spreading(rhat(distance2[:, dropped:])) and not spreading(rhat(distance2[:, farther:]))
+    return farther if gained and _converged(diagnose(llc[:, farther:])) else dropped
+
+
+def _converged(found: Diagnosis) -> bool:
+    precise = found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
+    return precise and not faults(found, DRIFT_SETTLED)
+
+
+def verdict(
+    llc: Float[np.ndarray, "chains draws"], dim: int, **stats: Float[np.ndarray, "chains draws"]
+) -> tuple[bool, bool, bool]:
+    """Return whether λ̂ has converged, the distance from w* has settled, and the virial is not too low."""
+    dropped = front(llc, stats["distance2"])
+    found = diagnose(llc[:, dropped:])
+    if not _converged(found):
+        return False, False, False
+    stats = {name: values[:, dropped:] for name, values in stats.items()}
+    balance = virial(stats.get("virial"), stats.get("excess"), dim)
+    return True, not spreading(rhat(stats["distance2"])), imbalance(balance, found.mean) >= 0
