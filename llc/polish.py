@@ -56,7 +56,13 @@ def polish(
     approximate decrease of Hager and Zhang (2006), both as Optax has them.
     """
     args = start, centre, posterior, pull, grad_tol, max_steps
-    return ready(_polish, *args)(*args)
+    descend = ready(_polish, *args)
+    end = descend(*args)
+    if not end.falling and end.steps > 0 and end.grad_norm > grad_tol:
+        # What it remembers of the curvature of a saddle may hide that there is a lower point.
+        again = descend(end.w, centre, posterior, pull, grad_tol, max_steps - int(end.steps))
+        end = again._replace(steps=end.steps + again.steps)
+    return end
 
 
 @jax.jit
@@ -129,4 +135,5 @@ def deficit(posterior: Posterior, grad_norm: float) -> float:
 
 def _beside(w: Params, distance: float) -> Params:
     step = np.random.default_rng(0).standard_normal(w.shape, w.dtype)
-    return jax.device_put(np.asarray(w) + w.dtype.type(distance) * step)
+    step *= distance * math.sqrt(step.size) / np.linalg.norm(step)  # of few parameters it may happen to be short
+    return jax.device_put(np.asarray(w) + step)

@@ -194,6 +194,17 @@ def test_a_loss_in_bfloat16_is_the_same_loss_compiled_or_not() -> None:
     assert is_mean("loss", loss, w, eight)
 
 
+@pytest.mark.parametrize("step_size", [1e-4, "auto"])
+def test_a_loss_may_have_another_precision_than_the_parameters(step_size: float | str) -> None:
+    def loss(w: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
+        return jnp.mean((batch["inputs"] @ w - batch["labels"]) ** 2).astype(jnp.float32)
+
+    data = {"inputs": np.random.default_rng(0).normal(size=(50, 3)), "labels": np.zeros(50)}
+    settings = {"step_size": step_size, "draws": 50, "warmup": 0}
+    found = llc.estimate(loss, np.zeros(3), data, sampler="sgld", gamma=1.0, precision="float64", **settings)
+    assert found.estimate.llc_mean is not None
+
+
 def test_a_sum_is_noticed_where_the_loss_is_not_defined_everywhere() -> None:
     def loss(w: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
         return jnp.sum(batch["x"] ** 2 / (2 * w[batch["kind"]] ** 2) + jnp.log(w[batch["kind"]]))

@@ -20,6 +20,9 @@ from llc.diagnostics import diagnose
 from llc.samplers import Trace, chains
 
 NAMES = sorted(CHEAP)
+# How a sampler is drawn from, each digested: SGLD also with what its chains find together.
+WAYS: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in NAMES}
+WAYS["sgld, scaled"] = ("sgld", {"preconditioner": "rmsprop"})
 
 
 def drawn(name: str, **settings: Any) -> Trace:
@@ -57,7 +60,7 @@ def seeing(*args, **static):
     seen.add(len(found[3]["mesh"].devices) if "mesh" in found[3] else 1)
     return found
 rounds.spread = seeing
-print(json.dumps({**{name: digest(drawn(name)) for name in NAMES}, "devices": sorted(seen)}))
+print(json.dumps({**{way: digest(drawn(name, **more)) for way, (name, more) in WAYS.items()}, "devices": sorted(seen)}))
 """
     env = {**os.environ, "JAX_NUM_CPU_DEVICES": "3", "PYTHONPATH": str(Path(__file__).parent)}
     done = subprocess.run([sys.executable, "-c", script], env=env, check=True, stdout=subprocess.PIPE, text=True)
@@ -65,15 +68,16 @@ print(json.dumps({**{name: digest(drawn(name)) for name in NAMES}, "devices": so
 
 
 @pytest.mark.usefixtures("all_are_large")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("way", WAYS)
 def test_chains_of_a_large_posterior_are_right_and_the_same_on_several_devices(
-    name: str, on_two_devices: dict[str, str]
+    way: str, on_two_devices: dict[str, str]
 ) -> None:
     """Bit by bit: of this posterior no sum rounds differently there."""
     assert jax.device_count() == 1
     assert on_two_devices["devices"] == [2]
-    trace = drawn(name)
-    assert digest(trace) == on_two_devices[name]
+    name, more = WAYS[way]
+    trace = drawn(name, **more)
+    assert digest(trace) == on_two_devices[way]
     if name != "sgld":  # one of two rows is no minibatch of this loss
         found = diagnose(STRETCHED.a * trace.loss.astype(np.float64))
         assert found.mcse is not None

@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +12,8 @@ from composing import job
 from scipy.optimize import minimize
 
 from llc import finite, target
-from llc.polish import LEFT, deficit, polish
-from llc.posterior import Posterior, batch, inverse_temperature, sufficient_rows
+from llc.polish import FINER, LEFT, _beside, deficit, polish, tolerance
+from llc.posterior import Batch, Posterior, batch, inverse_temperature, sufficient_rows
 
 X = np.random.default_rng(0).normal(size=(500, 6)) * np.array([3.0, 1.0, 0.3, 0.1, 0.03, 0.0])
 NBETA = 500 / np.log(500)
@@ -71,6 +72,34 @@ def test_a_saddle_has_no_slope_and_is_found_out(gamma: float) -> None:
         posterior = dataclasses.replace(around(np.asarray(w_star), gamma), loss_fn=product)
         # γ keeps the weights 1 % from the minimum's.
         assert deficit(posterior, 0.0) == pytest.approx(NBETA * height, rel=0.05, abs=LEFT)
+
+
+def test_a_descent_that_leaves_a_saddle_goes_on_to_the_minimum() -> None:
+    """Its memory of the saddle's curvature ends a fifth of these after two or three steps."""
+
+    def loss(w: jax.Array, data: Batch) -> jax.Array:
+        down, up = data.y[0, 0], data.y[1, 0]
+        return 0.5 * jnp.sum(w[:-1] ** 2) - 0.5 * down * w[-1] ** 2 + 0.25 * up * w[-1] ** 4
+
+    rng, nbeta, gamma = np.random.default_rng(0), 145.0, 1.0
+    pull, ended = gamma / nbeta, []
+    with jax.enable_x64(True):
+        for k in rng.uniform(3.0, 50.0, 60):
+            y = np.array([[k * gamma / nbeta], [((k - 1) * gamma) ** 2 / (20 * nbeta)]])  # 5 nats below the saddle
+            rows, star = batch(np.zeros((2, 1)), y, 1.0, "float64"), jnp.zeros(4)
+            posterior = Posterior(loss, rows, rows, star, jnp.float64(nbeta), jnp.float64(gamma))
+            start, grad_tol = jnp.asarray(1e-3 * rng.normal(size=4)), tolerance(nbeta, pull) / FINER
+            ended.append(float(polish(start, star, posterior, pull, grad_tol, 500).grad_norm) / grad_tol)
+    assert max(ended) <= 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 50])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_beside_is_as_far_as_it_says_of_however_few_parameters(size: int, dtype: Any) -> None:
+    with jax.enable_x64(True):
+        step = np.asarray(_beside(jnp.ones(size, dtype), 1e-2)) - 1
+    assert step.dtype == dtype
+    assert np.linalg.norm(step) == pytest.approx(1e-2 * np.sqrt(size), rel=1e-4)
 
 
 @cache

@@ -70,6 +70,14 @@ def _on_all(
     return run(key, posterior, state, *hyper)
 
 
+def of_all(values: Float[Array, "chains ..."]) -> Float[Array, "all_chains ..."]:
+    """Return the values of the chains of all devices, inside of what runs on each of them."""
+    try:
+        return jax.lax.all_gather(values, DEVICES, tiled=True)
+    except NameError:  # not spread
+        return values
+
+
 def keys(key: Key[Array, ""], chains: int, *shape: int) -> Key[Array, "..."]:
     """Return keys (``chains``, *``shape``) of the chains of this device, which are as if all chains were on one."""
     device: Array | int = 0

@@ -17,7 +17,7 @@ from llc.rows import Params, Scalar, n_rows
 from llc.rules import momentum_of, takes_all
 from llc.samplers import preconditioner as diagonal
 from llc.samplers import steps
-from llc.samplers.chains import keys
+from llc.samplers.chains import keys, of_all
 from llc.samplers.normals import FEW, normal
 from llc.samplers.rounds import Clock, collect
 from llc.samplers.steps import Scale
@@ -67,10 +67,10 @@ def sgld(
     ever falls. Slow directions move as if ε were (1 + c)/(1 − c) times as large, 66 times at 0.97.
 
     What is left is the heat of the minibatches, for which ε counts as much larger too: their error ν of ∇U is white
-    noise of variance ε²C/4 a step, which adds ε E‖ν‖²/(8(1 − εq/4)) to nβ L_n, q the curvature along ν, times
-    (1 + c)/(1 − c). It is measured at each draw from three batches, kept near 1 % of λ̂ by ε, and subtracted from the
-    estimate. Where it is what limits ε momentum gains nothing. The first draw, before it is known, is taken with
-    (1 − c)/(1 + c) of ε.
+    noise of variance ε²C/4 a step, which adds ε E‖ν‖²/(8(1 − εq/4)) to nβ L_n of a quadratic, q the curvature along ν,
+    times (1 + c)/(1 − c); to that of a singular loss less, down to a quarter of it. It is measured at each draw from
+    three batches, kept near 1 % of λ̂ by ε, and subtracted from the estimate. Where it is what limits ε momentum gains
+    nothing. The first draw, before it is known, is taken with (1 − c)/(1 + c) of ε.
 
     A ``preconditioner`` is a diagonal G that is found in the first round, which is dropped, and
     then frozen, see ``llc.samplers.preconditioner``. All of the above is then of z in
@@ -189,7 +189,7 @@ def _advance(
     anew = state.rounds[0] == 0  # in coordinates that are new
     if preconditioner != "none":
         scaled = state.rounds[0] == 1
-        state = _with_scale(state, diagonal.root(state.second), scaled)
+        state = _with_scale(state, diagonal.root(of_all(state.second)), scaled)
         anew = anew | scaled
     products = jnp.where(anew, steps.FIRST_PRODUCTS, steps.PRODUCTS)
     step_times_curvature = jnp.where(momentum > 0, steps.WITH_MOMENTUM, steps.STEP_TIMES_CURVATURE)
@@ -240,7 +240,7 @@ def _advance(
             noise = normal(of_draw[0], thin * dim, dtype).reshape(thin, dim) if ahead else of_draw[:thin]
             of_steps = (noise, None if rows is None else rows[:thin])
             (w, noise, second, squared, virial, _), _ = jax.lax.scan(step, carry, of_steps)
-            loss = posterior.loss(w)
+            loss = posterior.loss(w).astype(dtype)  # a user's may have one of its own
             exploded = jnp.asarray(False)
             if auto:
                 rise = posterior.nbeta * (loss - loss_star) + 0.5 * posterior.gamma * jnp.sum(
