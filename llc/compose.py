@@ -129,7 +129,7 @@ def known_keys() -> set[str]:
 def check_keys(overrides: Iterable[str]) -> None:
     """Raise ConfigError for an override whose key does not exist, naming the nearest that does.
 
-    Additions (``+key=value``) and Hydra's own keys are Hydra's to judge.
+    Hydra's own keys are Hydra's to judge, and additions (``+key=value``), of which a section of the schema takes none.
     """
     known = known_keys()
     try:
@@ -138,8 +138,10 @@ def check_keys(overrides: Iterable[str]) -> None:
         raise ConfigError(not_syntax(error)) from None
     for override in parsed:
         key = override.key_or_group
-        free = key.split(".")[0].split("/")[0] == "hydra" or key.startswith(FREE)
-        if not (free or override.is_add() or override.is_force_add() or key in known):
+        section = key.split(".")[0].split("/")[0]
+        free = section == "hydra" or key.startswith(FREE)
+        added = (override.is_add() or override.is_force_add()) and section not in SECTIONS
+        if not (free or added or key in known):
             raise ConfigError(f"{key}: there is no such key{nearest(key, known)}")
         if key in SECTIONS and not override.is_delete() and not override.is_sweep_override():
             check_preset(override)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,14 @@ def run(job: Job, folder: Path, import_s: float = 0.0) -> None:
     An exception is logged into ``train.log`` and raised again: a failed job has no
     ``metrics_summary.csv`` and a non-zero exit code.
     """
+    timings = Timings({"import": import_s})
     try:
+        # Now, for it is now that the code is imported: what is edited later is not what makes the numbers.
+        code.modules("run", job.sampler.names)
+        if job.stage == "run":
+            with timings.measure("import"):  # seconds, which a target has no use for
+                for name in ("sampling", *(f"samplers.{name}" for name in job.sampler.names)):
+                    import_module(f"llc.{name}")
         with locks.alone(folder) as waited:
             if waited and artifacts.is_made(folder, job):
                 log.info("another process has made it meanwhile")
@@ -55,7 +63,7 @@ def run(job: Job, folder: Path, import_s: float = 0.0) -> None:
             forget()
             # A block and not a global switch: a multirun may mix precisions in one process.
             with jax.enable_x64(job.precision == "float64"):
-                _run(job, folder, Timings({"import": import_s}))
+                _run(job, folder, timings)
     except Exception:
         log.exception("the job failed")
         raise
@@ -91,8 +99,8 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     if job.stage == "target":
         return
 
-    with timings.measure("import"):  # seconds, which a target has no use for
-        from llc.sampling import sample
+    from llc.sampling import sample  # seconds, which a target has no use for
+
     full = None
     quadratic = model.linear and losses.squares(job, dataset)
     if quadratic and len(dataset.x) > sum(dataset.x.shape[1:] + dataset.y.shape[1:]):

@@ -11,13 +11,21 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+_of_this_process = set[Path]()
+
 
 def stamp(folder: Path, why: str, result: Path) -> str:
-    """Return the path of the stamp named ``why``, newer than the ``result`` that it makes stale."""
+    """Return the path of the stamp named ``why``, newer than the ``result`` that it makes stale.
+
+    Each process writes its own: where results are put back that are older than a stamp, as from a copy, Snakemake
+    remembers what was in that when it made them last.
+    """
     path = folder / why
     for each in (path, result):
         not_ahead(each)
-    if not path.exists() or path.stat().st_mtime_ns <= result.stat().st_mtime_ns:
+    known = path.absolute() in _of_this_process and path.exists()
+    if not known or path.stat().st_mtime_ns <= result.stat().st_mtime_ns:
+        _of_this_process.add(path.absolute())
         path.parent.mkdir(parents=True, exist_ok=True)
         now = time.time_ns()
         path.write_text(str(now))  # Snakemake also compares what is in it

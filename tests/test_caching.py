@@ -355,6 +355,22 @@ def test_a_stale_run_is_made_once_and_then_again_only_when_it_is_stale_again(pro
     assert project.planned("stale") == again
 
 
+def test_results_that_are_put_back_from_a_copy_are_as_stale_as_they_were(project: Project, tmp_path: Path) -> None:
+    """Snakemake has made them again meanwhile, for the same reason, and remembers that."""
+    write_sweep(project, "back", sampler__names="[sgld]", seed="9")
+    assert project.snakemake("back").returncode == 0
+    results, again = project.folder / "results", {"run": 1, "summary": 1, "figures": 1}
+    shutil.copytree(results, tmp_path / "copy")
+    with file("llc/limits.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02")(project):
+        assert project.snakemake("back").returncode == 0
+        for made in results.rglob("*"):  # older files in their places, as from a copy
+            if (old := tmp_path / "copy" / made.relative_to(results)).is_file():
+                shutil.copy2(old, made)
+        assert project.planned("back") == again
+        assert project.snakemake("back").returncode == 0
+        assert project.planned("back") == NOTHING
+
+
 def test_what_is_done_is_made_again_when_it_is_asked_for(project: Project) -> None:
     write_sweep(project, "again", sampler__names="[sgld]", seed="8")
     assert project.snakemake("again").returncode == 0

@@ -46,12 +46,14 @@ def again(values: dict) -> Job:
         ("sampler.ngld.draws=3", "sampler.sgld.draws"),
         ("sampler.nuts.max_treedepth=3", "sampler.nuts.max_tree_depth"),
         ("~posterio", "posterior"),
+        ("+posterior.gama=3", "posterior.gamma"),
+        ("++sampler.sgld.draw=3", "sampler.sgld.draws"),
     ],
 )
 def test_an_unknown_key_is_answered_with_the_nearest(override: str, suggestion: str) -> None:
     with pytest.raises(ConfigError) as error:
         check_keys(["seed=1", override])
-    assert str(error.value).startswith(f"{override.strip('~').partition('=')[0]}: there is no such key ")
+    assert str(error.value).startswith(f"{override.strip('~+').partition('=')[0]}: there is no such key ")
     assert str(error.value).endswith(f" (did you mean {suggestion}?)")
 
 

@@ -1,5 +1,7 @@
 """The schema, and the files of conf/ that build on it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -208,3 +210,18 @@ def test_a_step_size_is_auto_or_a_number(value: str) -> None:
 def test_a_preconditioner_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"^sampler\.sgld\.preconditioner='rms': must be one of .*mean rmsprop"):
         job("sampler.sgld.preconditioner=rms")
+
+
+def test_what_is_in_a_list_is_checked_too() -> None:
+    """In a process of its own: here a list of other lists fails for its type."""
+    script = """
+from llc.config import ConfigError, DlnModel, MlpModel, TrainingConfig
+for kind, key in (MlpModel, "widths"), (DlnModel, "widths"), (TrainingConfig, "checkpoints"):
+    try:
+        kind(**{key: [[4, 4], [8]]})
+    except ConfigError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    keys = [line.partition("=[[4, 4], [8]]: must be ")[0] for line in done.stdout.splitlines()]
+    assert keys == ["model.widths", "model.widths", "training.checkpoints"]

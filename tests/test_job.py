@@ -39,6 +39,25 @@ def test_the_data_in_float64_are_gone_when_sampling_begins(tmp_path: Path, monke
         jobs.run(job("sampler.names=[sgld]", "training.steps=10", "training.polish_steps=0"), tmp_path)
 
 
+def test_the_code_that_is_recorded_is_that_which_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both at the start: before another process is waited for, and before samplers that an edit could reach."""
+    happened, modules = [], code.modules
+
+    def digested(*of: Any) -> dict[str, str]:
+        happened.append("digested")
+        return modules(*of)
+
+    def alone(_: Path) -> Any:
+        raise InterruptedError
+
+    monkeypatch.setattr(code, "modules", digested)
+    monkeypatch.setattr(jobs, "import_module", happened.append)
+    monkeypatch.setattr(locks, "alone", alone)
+    with pytest.raises(InterruptedError):
+        jobs.run(job("sampler.names=[sgld,nuts]"), tmp_path)
+    assert happened == ["digested", "llc.sampling", "llc.samplers.sgld", "llc.samplers.nuts"]
+
+
 def test_a_run_is_made_with_the_code_that_trained_its_target(tmp_path: Path) -> None:
     settings = ["sampler.names=[sgld]", "sampler.sgld={warmup: 10, draws: 20, thin: 1, chains: 2}"]
     settings += ["training.steps=10", "training.polish_steps=0"]

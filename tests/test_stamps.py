@@ -4,6 +4,9 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
+from llc import stamps
 from llc.stamps import stamp
 
 SECOND = 10**9
@@ -29,6 +32,19 @@ def test_a_result_that_is_dated_in_the_future_has_a_newer_stamp_that_is_not(tmp_
         os.utime(file, (4e9, 4e9))
     stamp(tmp_path / "stale", "damaged", result)
     assert result.stat().st_mtime_ns < path.stat().st_mtime_ns <= time.time_ns()
+
+
+def test_a_plan_that_finds_a_result_older_than_the_stamp_writes_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = tmp_path / "metrics_summary.csv"
+    result.touch()
+    texts = []
+    for _ in range(2):
+        monkeypatch.setattr(stamps, "_of_this_process", set())  # as in another process
+        texts.append(Path(stamps.stamp(tmp_path / "stale", "damaged", result)).read_text())
+        os.utime(result, ns=(SECOND, SECOND))
+    assert texts[0] != texts[1]
 
 
 def test_a_stamp_is_renewed_for_a_result_that_was_made_after_it(tmp_path: Path) -> None:

@@ -32,6 +32,11 @@ def arguments(key: str, given: Any) -> dict[str, Any]:
     return dict(given)
 
 
+def are_integers(values: Iterable[Any], least: int) -> bool:
+    """Return whether all are integers, as the elements of a list that was composed need not be, and none is below."""
+    return all(isinstance(value, int) and value >= least for value in values)
+
+
 def require_choice(key: str, value: str, choices: Iterable[str]) -> None:
     """Raise ConfigError, naming the nearest choice, unless ``value`` is one of ``choices``."""
     choices = list(choices)

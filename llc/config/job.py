@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from llc.config.checks import require, require_choice
+from llc.config.checks import are_integers, require, require_choice
 from llc.config.samplers import SamplerConfig
 
 PRECISIONS = ("float32", "float64")
@@ -54,7 +54,9 @@ class TrainingConfig:
             "at least 1, or null",
         )
         kept = self.checkpoints
-        ok = kept is None or (self.w_star == "trained" and len(kept) > 0 and 0 <= min(kept) <= max(kept) <= self.steps)
+        ok = kept is None or (
+            self.w_star == "trained" and len(kept) > 0 and are_integers(kept, 0) and max(kept) <= self.steps
+        )
         must = f"null, or steps of 0 … training.steps={self.steps} with training.w_star=trained"
         require(ok, "training.checkpoints", kept, must)
         self.checkpoints = sorted(set(kept)) if kept else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from llc.config.checks import arguments, require, require_choice
+from llc.config.checks import are_integers, arguments, require, require_choice
 
 ACTIVATIONS = ("tanh", "relu", "gelu", "identity")
 DLN_TEACHERS = ("aligned", "reduced")
@@ -33,9 +33,8 @@ class MlpModel:
         if self.widths is None:
             require((self.target_params or 0) >= 1, "model.target_params", self.target_params, "at least 1, or widths")
         else:
-            require(
-                len(self.widths) >= 1 and min(self.widths) >= 1, "model.widths", self.widths, "a list of widths ≥ 1"
-            )
+            ok = len(self.widths) >= 1 and are_integers(self.widths, 1)
+            require(ok, "model.widths", self.widths, "a list of widths ≥ 1")
             self.depth = len(self.widths)
 
 
@@ -57,13 +56,14 @@ class DlnModel:
             self.check_widths()
             return
         for key, value in {"model.layers": self.layers, "model.width": self.width}.items():
-            ok = value is not None and len(value) == 2 and 1 <= value[0] < value[1]
+            ok = value is not None and len(value) == 2 and are_integers(value, 1) and value[0] < value[1]
             require(ok, key, value, "[lo, hi] with 1 ≤ lo < hi where model.widths is null")
 
     def check_widths(self) -> None:
         """Check the widths, once they are known, and the rank."""
         assert self.widths is not None
-        require(len(self.widths) >= 2 and min(self.widths) >= 1, "model.widths", self.widths, "two or more widths ≥ 1")
+        ok = len(self.widths) >= 2 and are_integers(self.widths, 1)
+        require(ok, "model.widths", self.widths, "two or more widths ≥ 1")
         if self.teacher == "aligned":
             least = min(self.widths)
             require(0 <= self.rank <= least, "model.rank", self.rank, f"in 0 … min(widths)={least}")
