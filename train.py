@@ -33,4 +33,5 @@ if __name__ == "__main__":
         sys.argv[1:] = compose.command_line(sys.argv[1:])
     except ConfigError as error:
         sys.exit(f"train.py: {error}")
+    compose.compose_once(sys.argv[1:])
     main()

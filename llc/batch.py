@@ -96,12 +96,9 @@ def _logged(folder: Path) -> Iterator[None]:
 
 def _run(train: str, arguments: list[str]) -> None:
     """Run ``train.py`` as if it were all that this process is for."""
-    from hydra._internal.hydra import Hydra
     from hydra.core.global_hydra import GlobalHydra
 
     GlobalHydra.instance().clear()
-    # Hydra composes each configuration twice, at first only to see whether it sets a mode; those of conf/ set none.
-    Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
     sys.argv = [train, *arguments]
     try:
         runpy.run_path(train, run_name="__main__")

@@ -52,7 +52,7 @@ def compiled(function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
 
 
-def ready(function: Any, *args: Any, **static: Any) -> Callable[..., Any]:
+def ready(function: Any, /, *args: Any, **static: Any) -> Callable[..., Any]:
     """Return a jitted ``function`` compiled for these arguments; it takes those that are not static.
 
     Of processes that start together each would compile the same: one does, and the others wait, a minute at most for

@@ -75,8 +75,8 @@ def test_a_job_that_differs_in_numbers_traces_and_compiles_nothing(
 
         monkeypatch.setattr(place, name, apply)
     overrides = [*of.split(), *TINY, f"sampler.names=[{samplers}]"]
-    jobs.run(job(*overrides, cwd=HERE), tmp_path / "first")
     monkeypatch.setattr(equal, "PROGRAMS_MAX", np.inf)  # other tests have compiled, too
+    jobs.run(job(*overrides, cwd=HERE), tmp_path / "first")
     traced.clear()
     with counted() as seen:
         jobs.run(job(*overrides, *NUMBERS, cwd=HERE), tmp_path / "second")

@@ -228,3 +228,36 @@ def test_a_job_keeps_to_its_threads(threads: int, tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if k not in compose.THREADS}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(threads)] * 3  # XLA's, JAX's devices and NumPy's
+
+
+COMPOSITIONS = """
+import runpy, sys
+from hydra._internal.config_loader_impl import ConfigLoaderImpl as Loader
+from llc import job
+composed, load = [], Loader.load_configuration
+def counting(*args, **named):
+    composed.append(named.get("overrides"))
+    return load(*args, **named)
+Loader.load_configuration = counting
+job.run = lambda job, *_: print("seed", job.seed)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+print("composed", len(composed))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seeds", "composed"),
+    [
+        (["seed=3"], [3], 1),
+        # What sets a mode; Hydra composes the whole twice, and each job twice.
+        (["-m", "seed=3,4"], [3, 4], 6),
+        (["seed=3,4", "hydra.mode=MULTIRUN"], [3, 4], 6),
+    ],
+)
+def test_a_job_is_composed_once(arguments: list[str], seeds: list[int], composed: int, tmp_path: Path) -> None:
+    env = {**os.environ, "NPROC": "1"}
+    command = [sys.executable, "-c", COMPOSITIONS, str(ROOT / "train.py"), *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env=env, text=True, capture_output=True)
+    found = [line for line in done.stdout.splitlines() if line.startswith(("seed", "composed"))]
+    assert found == [*(f"seed {seed}" for seed in seeds), f"composed {composed}"], done.stderr

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from llc.equal import ready
+from llc.exported import exported
 from llc.posterior import Posterior, loss_at
 from llc.samplers.chains import spread
 from llc.samplers.stopping import ROUND, Rule, Stats, front, joined, per_chain
@@ -41,7 +42,7 @@ class Clock:
     def __init__(self) -> None:
         self.compile_s = self.run_s = 0.0
 
-    def compile(self, function: Any, *args: Any, **static: Any) -> Callable[..., Any]:
+    def compile(self, function: Any, /, *args: Any, **static: Any) -> Callable[..., Any]:
         """Return a jitted function compiled for these arguments; calls of it are timed."""
         start = time.perf_counter()
         compiled = ready(function, *args, **static)
@@ -54,6 +55,13 @@ class Clock:
             return result
 
         return call
+
+    def compile_round(self, function: Any, /, *args: Any, **static: Any) -> Callable[..., Any]:
+        """Do the same for the round of a sampler, which is traced once for all processes."""
+        start = time.perf_counter()
+        stored = exported(function, args, static)
+        self.compile_s += time.perf_counter() - start
+        return self.compile(function, *args, **static) if stored is None else self.compile(stored, *args)
 
 
 def collect(
@@ -105,7 +113,7 @@ def collect(
     advance, posterior, state, static = spread(advance, posterior, state, draws=ROUND, **static)
     if share is not None:
         tuning = -(-tuning // ROUND) * ROUND
-    step = clock.compile(advance, key, posterior, state, *hyper, **static)
+    step = clock.compile_round(advance, key, posterior, state, *hyper, **static)
     rule = Rule(posterior, star["loss"], tuning, draws, budget, again)
     rounds: list[Stats] = []
     spent, ended = start_work, None
