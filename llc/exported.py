@@ -23,6 +23,7 @@ from llc.artifacts import whole
 from llc.equal import PROGRAMS_MAX, Fixed
 
 TRACED_BY = ("jax", "jaxlib", "numpyro", "blackjax")
+SAMPLERS = "llc.samplers."
 PLAIN = (bool, int, float, str, type(None))
 # Of Gibbs. JAX does not warrant it for other versions of itself, by which a program is never read here.
 SAME_LIBRARY = [export.DisabledSafetyCheck.custom_call(f"lapack_{precision}gesvd_ffi") for precision in "sd"]
@@ -112,10 +113,12 @@ def _key(advance: Any, args: tuple[Any, ...], static: Mapping[str, Any]) -> str:
     _NoNameError
         If it comes from something else.
     """
+    if not advance.__module__.startswith(SAMPLERS):
+        raise _NoNameError(advance)
     key, posterior, *others = args
     traced, of_posterior = posterior.tree_flatten()
     leaves, tree = jax.tree.flatten((key, traced, *others))
-    sources = code.modules("run", [advance.__module__.removeprefix("llc.samplers.")])
+    sources = code.modules("run", [advance.__module__.removeprefix(SAMPLERS)])
     settings = {name: getattr(jax.config, name, None) for name in jax.config.values if not name.endswith("_dir")}
     parts = (
         sorted(sources.items()),

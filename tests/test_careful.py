@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from test_rounds import by_rule
-from test_samplers import ISOTROPIC, STRETCHED
+from test_samplers import ISOTROPIC, STRETCHED, Quadratic
 
 from llc import seeds
 from llc.diagnostics import diagnose
@@ -108,6 +108,19 @@ def test_chains_share_the_step_that_they_were_tuned_to(name: str) -> None:
     step_size = by_rule(name, STRETCHED, draws=10).tuned["step_size"]
     assert len(step_size) == 4
     assert len(set(step_size.tolist())) == 1
+
+
+@pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc"])
+def test_a_posterior_a_hundred_times_wider_than_a_trajectory_is_sampled(name: str) -> None:
+    """HMC's step, which acceptance does not limit there, grew beyond all numbers; draws without a step cost nothing."""
+    wide = Quadratic(np.array([1.0, 2.0, 3.0, 4.0]), a=1e-4, gamma=1e-6)
+    trace = by_rule(name, wide)
+    assert trace.ended == "converged"
+    assert (trace.stats["n_steps"] > 0).all()
+    assert trace.tuned["step_size"].max() < 10
+    found = diagnose(wide.a * trace.loss.astype(np.float64))
+    assert found.mcse is not None
+    assert abs(found.mean - wide.llc()) < 4 * found.mcse
 
 
 @pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc"])

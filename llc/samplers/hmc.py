@@ -20,6 +20,7 @@ from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
 
 MAX_STEPS = 1000  # of a trajectory
+LONGEST_JITTER = 2.0  # a trajectory's length is U(0, this) times the mean
 TUNING_DEPTH = 7  # of a tree while the step is adapted, which goes far below what is right
 TUNING_STEPS = 2**TUNING_DEPTH - 1
 # Of a program that runs once: compiled in four tenths of the time. A gradient of wide networks takes up to twice as
@@ -42,7 +43,7 @@ def hmc(
 
     Each trajectory's length is drawn anew from U(0, 2 × ``trajectory_length``): one fixed
     length resonates with some direction of a quadratic, and that direction does not mix. None
-    has more than ``MAX_STEPS`` steps, nor than ``TUNING_STEPS`` in warm-up.
+    has more than ``MAX_STEPS`` steps, nor than ``TUNING_STEPS`` in warm-up, nor is a step longer than the longest.
 
     References
     ----------
@@ -141,7 +142,7 @@ def _advance(
 ) -> tuple[Any, dict[str, Array]]:
     key_kernel, key_jitter, key_scales = jax.random.split(key, 3)
     # One for all chains: side by side they wait for the longest.
-    jitter = jax.random.uniform(key_jitter, (draws,), posterior.w_star.dtype, 0.0, 2.0)
+    jitter = jax.random.uniform(key_jitter, (draws,), posterior.w_star.dtype, 0.0, LONGEST_JITTER)
     kernel, _ = _kernel(key_kernel, posterior, target_accept, trajectory_length, max_tree_depth, warmup)
 
     # The kernel adapts as long as its state says that it is warming up: one program for both.
@@ -155,14 +156,17 @@ def _advance(
                 limit = longest(adapting) * step_size
                 state = state._replace(trajectory_length=smaller * jnp.minimum(trajectory_length * factor, limit))
             state = kernel(_with_step(state, smaller * step_size))
-            return _with_step(state, jnp.where(adapting, state.adapt_state.step_size, step_size)), {
+            adapted = state.adapt_state.step_size
+            if trajectory_length is not None:  # beyond it changes nothing but itself, and it would grow without end
+                adapted = jnp.minimum(adapted, LONGEST_JITTER * trajectory_length)
+            return _with_step(state, jnp.where(adapting, adapted, step_size)), {
                 "loss": posterior.loss_of_potential(state.potential_energy, state.z),
                 "distance2": jnp.sum((state.z - posterior.w_star) ** 2),
                 "virial": jnp.sum((state.z - posterior.w_star) * state.z_grad),
                 "acceptance_rate": state.accept_prob,
                 "diverging": state.diverging,
                 "n_steps": state.num_steps,
-                "work": state.num_steps,
+                "work": jnp.maximum(state.num_steps, 1),  # a length may be 0
                 **posterior.elsewhere(state.z),
             }
 
