@@ -117,8 +117,10 @@ class _Composer:
         from llc.sweep import SweepJob
 
         changes = [self._change(text) for text in point.overrides]
-        composed = self._compose(tuple(change.text for change in changes if change.needs_hydra))
+        groups = [change for change in changes if change.needs_hydra]
         changes = [change for change in changes if not change.needs_hydra]
+        composed = self._compose(tuple(change.text for change in groups))
+        shown = composed.choices | {change.key: change.value for change in groups if isinstance(change.value, dict)}
         odd = any(isinstance(c.value, dict) or "${" in str(c.value) or "???" in c.text for c in changes)
         job, value_of = (_quickly if composed.plain and not odd else _slowly)(composed, changes, self._cwd)
         for key, default in SET_BY_THE_WORKFLOW.items():
@@ -128,7 +130,7 @@ class _Composer:
         return SweepJob(
             number=number,
             overrides=point.overrides,
-            swept={key: composed.choices[key] if key in composed.choices else value_of(key) for key in point.keys},
+            swept={key: shown[key] if key in shown else value_of(key) for key in point.keys},
             run_id=run_id,
             target_id=target_id,
             n_data=job.data.n_data,
@@ -150,8 +152,8 @@ class _Composer:
         is_group = bool(self._is_group(override.key_or_group))
         if is_group and plain:
             check_preset(override)
-        needs_hydra = not plain or is_group
-        return _Change(text, override.key_or_group, None if needs_hydra else override.value(), needs_hydra)
+        # Of a config group that is a preset's name, or values that are laid over the preset.
+        return _Change(text, override.key_or_group, override.value() if plain else None, not plain or is_group)
 
     def _compose(self, groups: tuple[str, ...]) -> _Composed:
         if groups not in self._composed:

@@ -79,6 +79,12 @@ def read_info(folder: Path) -> dict[str, Any]:
         about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         wanted = {"run_id": str, "code": dict, "files": dict, "target": dict, "timings_s": dict, "threads": int}
         wrong = [key for key, kind in wanted.items() if not isinstance(about[key], kind)]
+        if not wrong:
+            files, seconds = about["files"].values(), about["timings_s"].values()
+            wrong += ["files"] * any(
+                type(file["bytes"]) is not int or type(file["sha256"]) is not str for file in files
+            )
+            wrong += ["timings_s"] * any(type(each) not in (int, float) for each in seconds)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadRun(f"{path}: not readable ({error!r}); {REMEDY.format(folder)}") from None
     if wrong or set(about["files"]) != {METRICS, "config.yaml", "traces.nc"}:

@@ -78,6 +78,16 @@ def test_a_cell_may_refer_to_another_key(conf: Path, row: str) -> None:
     same_as_hydras(conf, found)
 
 
+def test_values_that_are_swept_over_a_preset_are_what_the_tables_show(conf: Path) -> None:
+    text = """hydra: {sweeper: {params: {posterior: "base,{gamma: 3},{gamma: 10, beta0: 2}", data: "{n_data: 60}"}}}"""
+    (conf / "sweep/x.yaml").write_text(f"# @package _global_\n{text}\n")
+    found = sweep.load("x", conf, conf.parent)
+    assert [job.swept["posterior"] for job in found] == ["base", {"gamma": 3}, {"gamma": 10, "beta0": 2}]
+    assert [job.swept["data"] for job in found] == [{"n_data": 60}] * 3
+    for each in found:
+        same_as_hydras(conf, each)
+
+
 def same_as_hydras(conf: Path, found: SweepJob) -> None:
     expected = job(*found.overrides, conf=conf, cwd=conf.parent)
     assert (found.run_id, found.target_id) == (run_id(expected), target_id(expected))

@@ -57,7 +57,18 @@ def test_a_record_that_is_none_is_refused_by_name(run: Path, text: str) -> None:
         records.read(run)
 
 
-@pytest.mark.parametrize(("key", "value"), [("code", []), ("files", {}), ("threads", "one"), ("timings_s", None)])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("code", []),
+        ("files", {}),
+        ("files", {key: {"bytes": "many", "sha256": "0"} for key in FILES}),
+        ("files", {key: {"bytes": 1, "sha256": None} for key in FILES}),
+        ("threads", "one"),
+        ("timings_s", None),
+        ("timings_s", {"sample": None}),
+    ],
+)
 def test_a_record_of_other_types_is_refused_by_name(run: Path, key: str, value: object) -> None:
     about = json.loads((run / "run_info.json").read_text())
     (run / "run_info.json").write_text(json.dumps({**about, key: value}))
