@@ -65,11 +65,11 @@ def exported(advance: Any, args: tuple[Any, ...], static: Mapping[str, Any]) -> 
             _save(file, program)
         if len(_read) >= PROGRAMS_MAX:
             _read.clear()
-        _read[key] = jax.jit(partial(_call, program))
+        _read[key] = jax.jit(partial(_stored_round, program))
     return _read[key]
 
 
-def _call(program: export.Exported, *args: Any) -> tuple[Any, dict[str, Any]]:
+def _stored_round(program: export.Exported, *args: Any) -> tuple[Any, dict[str, Any]]:
     leaves, stats = program.call(*jax.tree.leaves(args))
     return jax.tree.unflatten(jax.tree.structure(args[2]), leaves), stats
 
