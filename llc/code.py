@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,8 @@ NO_NUMBERS = {
     "llc",
     *(f"llc.{name}" for name in ("artifacts", "code", "compose", "config", "ids", "locks", "terminal")),
 }
+
+IMPORTED_NS = time.time_ns()  # before the modules that make numbers
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -55,6 +58,11 @@ def figures(captions: Path) -> dict[str, str]:
 def changed(made_with: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Return the paths of the modules that differ, are new, or are gone."""
     return sorted(path for path in {*made_with, *now} if made_with.get(path) != now.get(path))
+
+
+def edited_since_imported(made_with: Iterable[str]) -> bool:
+    """Return whether the file of a module was changed in this process's time, which may run what was there before."""
+    return any((PACKAGE.parent / path).stat().st_ctime_ns > IMPORTED_NS for path in made_with)
 
 
 def digest(made_with: Mapping[str, str]) -> str:

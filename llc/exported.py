@@ -119,6 +119,8 @@ def _key(advance: Any, args: tuple[Any, ...], static: Mapping[str, Any]) -> str:
     traced, of_posterior = posterior.tree_flatten()
     leaves, tree = jax.tree.flatten((key, traced, *others))
     sources = code.modules("run", [advance.__module__.removeprefix(SAMPLERS)])
+    if code.edited_since_imported(sources):  # what would be stored under the name of the new is the old
+        raise _NoNameError(advance)
     settings = {name: getattr(jax.config, name, None) for name in jax.config.values if not name.endswith("_dir")}
     parts = (
         sorted(sources.items()),

@@ -15,7 +15,7 @@ from composing import job
 
 from llc import code, exported, losses, models, samplers, target
 from llc.posterior import Posterior, batch, tempered
-from llc.samplers import hmc, rounds, sgld
+from llc.samplers import hmc, rounds, sgld, steps
 
 HERE = Path(__file__).parent
 SMALL = ["model=small", "data=small", "data.n_data=40", "sampler=fast"]
@@ -134,6 +134,15 @@ def test_what_it_comes_from_is_in_its_name(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(code, "modules", lambda *_, file=file: {**now, file: "edited"})
         others.append(exported._key(*rounds_of(of)))
     assert len({key, *others}) == 1 + len(others)
+
+
+def test_a_process_that_may_run_older_code_stores_nothing_under_the_name_of_the_new(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = Path(steps.__file__).stat().st_ctime_ns
+    monkeypatch.setattr(code, "IMPORTED_NS", edited - 1)
+    draws("sgld", posterior())
+    assert not folder.exists()
 
 
 OWN = ["data=own", "data._target_=cases.data", "model=own", "model._target_=cases.Linear"]

@@ -97,8 +97,8 @@ def shared(step_size: Float[Array, " chains"]) -> Float[Array, " chains"]:
     on w1 w2³ differed five times, and the chain with the largest was low.
     """
     steps = np.asarray(step_size)
-    known = steps[~np.isnan(steps)].astype(np.float64)  # of a flat posterior they are the largest that there is
-    with np.errstate(divide="ignore"):  # of a chain whose step fell to 0
+    known = steps[~np.isnan(steps)]
+    with np.errstate(divide="ignore", over="ignore"):  # of a chain whose step fell to 0; of the largest that there is
         middle = np.exp(np.median(np.log(known))) if known.size else np.nan
     middle = np.minimum(middle, np.finfo(steps.dtype).max)
     return jax.device_put(np.full_like(steps, middle), step_size.sharding)
