@@ -116,6 +116,7 @@ def test_what_it_comes_from_is_in_its_name(monkeypatch: pytest.MonkeyPatch) -> N
         exported._key(*rounds_of(posterior("model.activation=relu"))),
         exported._key(*rounds_of(replace(of, linear_widths=(3, 1)))),
         exported._key(*rounds_of(replace(of, others={"test": of.data}))),
+        exported._key(*rounds_of(replace(of, others={"other": of.data}))),
         exported._key(*rounds_of(replace(of, w_star=of.w_star[:3], moving=jnp.arange(3), whole_star=of.w_star))),
     ]
     with jax.default_matmul_precision("float32"):
