@@ -50,7 +50,10 @@ def expand(file: Path, conf: Path, cwd: Path, known: dict[tuple[str, ...], Sweep
     with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
         try:
             found = points.read(file)
-        except (*COMPOSITION_ERRORS, YAMLError, csv.Error, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            line = error.object[: error.start].count(b"\n") + 1
+            raise ConfigError(f"{file}: line {line}: not UTF-8 ({error.reason}); save it as UTF-8") from None
+        except (*COMPOSITION_ERRORS, YAMLError, csv.Error) as error:
             raise ConfigError(f"{file}: {explain(error)}") from None
         jobs, errors = [], []
         composer = _Composer(cwd)

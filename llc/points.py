@@ -6,6 +6,7 @@ Hydra parses both kinds; its ``hydra.sweeper.params`` expand in the order of ``t
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import re
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from llc.compose import check_keys, not_syntax
@@ -64,7 +66,10 @@ def _yaml_points(file: Path) -> Iterator[Point]:
             "it must begin with '# @package _global_', without a byte order mark: else its keys land under sweep:"
         )
     base = f"+sweep={file.stem}"
-    params = compose("config", [base], return_hydra_config=True).hydra.sweeper.params
+    hydra = compose("config", [base], return_hydra_config=True).hydra
+    if hydra.mode == RunMode.MULTIRUN:
+        raise ConfigError("hydra.mode=MULTIRUN: each job would be a sweep of its own; leave it out and use train.py -m")
+    params = hydra.sweeper.params
     if not params:
         raise ConfigError(f"hydra.sweeper.params is {params!r}: it must name the swept keys and their values")
     lines = _lines(file)
@@ -125,29 +130,33 @@ def _lines(file: Path) -> dict[str, int]:
 
 
 def _csv_points(file: Path) -> Iterator[Point]:
-    with file.open(newline="", encoding="utf-8-sig") as stream:
-        lines = csv.reader(stream, strict=True)
-        header = [key.strip() for key in next(lines, [])]
-        if not all(header) or len({key.lstrip("+") for key in header}) < len(header):
-            raise ConfigError(f"line 1: {header} must be keys, each once, none empty")
+    lines = csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig")), strict=True)
+    header = [key.strip() for key in next(lines, [])]
+    if len(header) == 1 and (wrong := [mark for mark in ";\t" if mark in header[0]]):
+        raise ConfigError(f"line 1: its keys are separated by {wrong[0]!r}; save it with commas")
+    if not all(header) or len({key.lstrip("+") for key in header}) < len(header):
+        raise ConfigError(f"line 1: {header} must be keys, each once, none empty")
+    try:
+        check_keys(f"{key}=x" for key in header)
+        for key in header:
+            _check_column(key.lstrip("+"))
+    except ConfigError as error:
+        raise ConfigError(f"line 1: {error}") from None
+    rows = [(lines.line_num, cells) for cells in lines]
+    while rows and not rows[-1][1]:  # as many an editor leaves lines at the end
+        rows.pop()
+    for number, cells in rows:
+        where = f"line {number}"
+        if not any(cell.strip() for cell in cells):
+            raise ConfigError(f"{where}: an empty row; delete it, or give one key its default value")
+        if len(cells) != len(header):
+            raise ConfigError(f"{where}: {len(cells)} cells under {len(header)} keys")
+        texts = [f"{key}={cell.strip()}" for key, cell in zip(header, cells, strict=True) if cell.strip()]
         try:
-            check_keys(f"{key}=x" for key in header)
-            for key in header:
-                _check_column(key.lstrip("+"))
-        except ConfigError as error:
-            raise ConfigError(f"line 1: {error}") from None
-        for cells in lines:
-            where = f"line {lines.line_num}"
-            if not any(cell.strip() for cell in cells):
-                raise ConfigError(f"{where}: an empty row; delete it, or give one key its default value")
-            if len(cells) != len(header):
-                raise ConfigError(f"{where}: {len(cells)} cells under {len(header)} keys")
-            texts = [f"{key}={cell.strip()}" for key, cell in zip(header, cells, strict=True) if cell.strip()]
-            try:
-                parsed = parse_overrides([text for text in texts if not PLAIN_NUMBER.fullmatch(text)])
-                swept = [override.input_line for override in parsed if override.is_sweep_override()]
-            except OverrideParseException as error:
-                raise ConfigError(f"{where}: {not_syntax(error)}") from None
-            if swept:
-                raise ConfigError(f"{where}: {swept[0]} has several values; a row is one job, quote a text with commas")
-            yield Point(where, texts, [key.lstrip("+") for key in header], {})
+            parsed = parse_overrides([text for text in texts if not PLAIN_NUMBER.fullmatch(text)])
+            swept = [override.input_line for override in parsed if override.is_sweep_override()]
+        except OverrideParseException as error:
+            raise ConfigError(f"{where}: {not_syntax(error)}") from None
+        if swept:
+            raise ConfigError(f"{where}: {swept[0]} has several values; a row is one job, quote a text with commas")
+        yield Point(where, texts, [key.lstrip("+") for key in header], {})

@@ -92,7 +92,7 @@ def find(name: str, conf: Path) -> Path:
 
 
 def _files(conf: Path) -> list[Path]:
-    return sorted(p for p in (conf / "sweep").glob("*") if p.suffix in (".yaml", ".csv"))
+    return sorted(p for p in (conf / "sweep").glob("*") if p.suffix in (".yaml", ".csv") and p.is_file())
 
 
 def load(name: str, conf: Path, cwd: Path, keep: Path | None = None) -> list[SweepJob]:

@@ -210,12 +210,32 @@ def test_spaces_and_a_byte_order_mark_do_not_matter(study: Study) -> None:
         ('seed,model\n1,"small,base"\n', "line 2: model=small,base has several values"),
         ('seed\n"range(0,2)"\n', r"line 2: seed=range(0,2) has several values"),
         ("data,data.path\nnpz,données.npz\n", "takes quotes of its own"),
+        ("seed;model\n1;small\n", "line 1: its keys are separated by ';'; save it with commas"),
+        ("seed\tmodel\n1\tsmall\n", r"line 1: its keys are separated by '\t'; save it with commas"),
+        ("seed,model\n1,small\n\n2,small\n", "line 3: an empty row"),
     ],
 )
 def test_a_wrong_line_is_named(study: Study, text: str, problem: str) -> None:
     message = study.refused_csv(text)
     assert message.startswith(f"{study.conf / 'sweep' / 'x.csv'}: ")
     assert problem in message
+
+
+def test_empty_lines_at_the_end_of_a_csv_are_no_jobs(study: Study) -> None:
+    assert swept(study.csv("seed\n1\n2\n\n\n"), "seed") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize(("encoding", "line"), [("utf-16", 1), ("latin-1", 3)])
+def test_a_csv_that_is_not_utf_8_is_refused_with_the_line(study: Study, encoding: str, line: int) -> None:
+    text = "seed,data,data.path\n1,,\n2,npz,'données.npz'\n"
+    (study.conf / "sweep" / "x.csv").write_bytes(text.encode(encoding))
+    assert f"x.csv: line {line}: not UTF-8" in study.refused()
+
+
+def test_a_sweep_whose_jobs_would_be_sweeps_is_refused(study: Study) -> None:
+    text = "# @package _global_\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '1,2'}}}\n"
+    study.write("x.yaml", text)
+    assert "x.yaml: hydra.mode=MULTIRUN: each job would be a sweep of its own" in study.refused()
 
 
 def test_one_key_in_two_columns_is_refused(study: Study) -> None:
