@@ -145,9 +145,10 @@ def archive(root: Path, name: str, file: Path) -> list[Path]:
     jobs = _jobs(root, name)
     made = plan.make(name, jobs, root / "results", keep_code=True)
     tables = root / "results" / "sweeps" / name
-    if made.to_run() or not (tables / "summary.csv").exists():
+    whole_tables = (tables / "summary.csv").exists() and not plan.tables_stale(made, root / "results")
+    if made.to_run() or not whole_tables:
         raise ConfigError(
-            f"sweep={name}: {len(made.to_run())} jobs to run, then the table; finish it first\n{plan.text(made)}"
+            f"sweep={name}: {len(made.to_run())} jobs to run, then the tables; finish it first\n{plan.text(made)}"
         )
     folders = [tables, *(root / "results" / "runs" / job.run_id for job in jobs)]
     ids = {job.target_id for job in jobs} | _own_targets(root, (job.run_id for job in jobs))
@@ -195,7 +196,7 @@ def main() -> None:
             _delete(root, args.yes)
             return
         print(report(root, inventory(root)))
-    except ConfigError as error:
+    except (ConfigError, records.BadRun) as error:
         sys.exit(str(error))
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from llc.records import BadRun
+
 TEXT = {"run_id", "target_id", "samplers", "overrides"}  # even where all look like numbers
 KINDS: tuple[tuple[Callable[[str], Any], str, str], ...] = (
     # what a text may be of, and its type where some cells are empty, and where none is
@@ -18,8 +20,19 @@ KINDS: tuple[tuple[Callable[[str], Any], str, str], ...] = (
 
 
 def read_jobs(path: Path) -> pd.DataFrame:
-    """Read ``jobs.csv``, its numbers as such where they are written back as they were; an empty cell is nothing."""
-    jobs = pd.read_csv(path, dtype=str, keep_default_na=False)
+    """Read ``jobs.csv``, its numbers as such where they are written back as they were; an empty cell is nothing.
+
+    Raises
+    ------
+    BadRun
+        If it is not what a sweep has written.
+    """
+    try:
+        jobs = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except ValueError as error:  # of pandas and of UTF-8 alike
+        raise BadRun(f"{path}: damaged ({error}); delete it and run the sweep again") from None
+    if lost := {*TEXT, "job_id"} - {*jobs.columns}:
+        raise BadRun(f"{path}: damaged (no {', '.join(sorted(lost))}); delete it and run the sweep again")
     return jobs.apply(lambda column: column if column.name in TEXT else _typed(column))
 
 

@@ -56,6 +56,7 @@ def made_from(file: Path, conf: Path, cwd: Path) -> MadeFrom:
     code = [*(here / f"{name}.py" for name in PLANNING), *sorted((here / "config").glob("*.py"))]
     contents |= {str(path.relative_to(here)): path.read_bytes() for path in code}
     about = [platform.python_version(), version("hydra-core"), version("omegaconf"), cwd, conf, file, _rest(file)]
+    about.append(os.environ.get("PYTHONPATH"))  # where modules of users are looked for, too
     digest = hashlib.sha256(repr(about).encode())
     for name, content in contents.items():
         digest.update(f"\n{name} {len(content)}\n".encode() + content)

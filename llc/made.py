@@ -13,7 +13,7 @@ from llc.artifacts import write_json
 TABLES = "tables.json"
 
 
-def note(folder: Path, tables: Iterable[str], runs: Mapping[str, str]) -> None:
+def note(folder: Path, tables: Iterable[str], runs: Mapping[str, str], jobs: str) -> None:
     """Write down what there is in the ``folder`` of a sweep's tables.
 
     Parameters
@@ -22,22 +22,29 @@ def note(folder: Path, tables: Iterable[str], runs: Mapping[str, str]) -> None:
         Their names.
     runs
         The digest of what each run has found, by its id.
+    jobs
+        The text of ``jobs.csv``.
     """
-    write_json(folder / TABLES, {"tables": {name: digest(folder / name) for name in tables}, "runs": _of(runs)})
+    of_tables = {name: digest(folder / name) for name in tables}
+    write_json(folder / TABLES, {"tables": of_tables, "runs": _of(runs), "jobs": _sha256(jobs)})
 
 
-def as_noted(folder: Path, runs: Mapping[str, str]) -> bool:
-    """Return whether the tables are those that were written, of runs that found the same."""
+def as_noted(folder: Path, runs: Mapping[str, str], jobs: str) -> bool:
+    """Return whether the tables are those that were written, of the same jobs, whose runs found the same."""
     try:
         about: dict[str, Any] = json.loads((folder / TABLES).read_text(encoding="utf-8"))
         tables = all(digest(folder / name) == wanted for name, wanted in about["tables"].items())
-        return tables and about["runs"] == _of(runs)
+        return tables and about["runs"] == _of(runs) and about["jobs"] == _sha256(jobs)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
 def _of(runs: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(runs, sort_keys=True).encode()).hexdigest()
+    return _sha256(json.dumps(runs, sort_keys=True))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest(path: Path) -> str:

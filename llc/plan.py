@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llc import code, locks, made, records
+from llc import code, locks, made, records, sweep
 from llc.failures import reason
 from llc.records import MADE, METRICS, PAGE
 from llc.sweep import SweepJob
@@ -114,7 +114,7 @@ def target_state(folder: Path, keep_code: bool) -> State:
 
 
 def tables_stale(plan: Plan, results: Path) -> bool:
-    """Return whether the tables of a sweep whose runs are all done are damaged, or of what runs had found before.
+    """Return whether the tables of a sweep whose runs are all done are damaged, of other jobs, or of older results.
 
     A run that was edited since makes them stale too: who makes them refuses it by name.
     """
@@ -126,7 +126,8 @@ def tables_stale(plan: Plan, results: Path) -> bool:
     made_ns = summary.stat().st_mtime_ns
     newer = {i: state.sha256 for i, state in plan.runs.items() if state.made_ns > made_ns}
     edited = any(made.digest(results / "runs" / i / METRICS) != sha256 for i, sha256 in newer.items())
-    return edited or not made.as_noted(folder, {i: state.sha256 for i, state in plan.runs.items()})
+    found = {i: state.sha256 for i, state in plan.runs.items()}
+    return edited or not made.as_noted(folder, found, sweep.table(plan.jobs))
 
 
 def figures_stale(folder: Path, captions: Path) -> list[str]:

@@ -100,7 +100,7 @@ class Watch(logging.Handler):
             lost = f", and {len(ended)} run{'s' * (len(ended) != 1)} with it" if stage == "target" else ""
             self.say(f"{self._count()} {stage} {name} failed{lost}: {reason(log)}\n    log: {log}")
         elif stage == "run":
-            self.say(f"{self._count()} {name} {values(self.jobs.get(name))}: {estimates(folder)}")
+            self.say(f"{self._count()} {name} {values(self.jobs.get(name))}: {estimates(folder) or 'no result'}")
         else:
             self.say(f"{self._count()} target {name} made")
 
@@ -119,9 +119,16 @@ def values(job: SweepJob | None) -> str:
 
 
 def estimates(folder: Path) -> str:
-    """Return λ̂ and the verdict of each sampler of a finished run."""
-    rows = records.read_metrics(folder / METRICS)
+    """Return λ̂ and the verdict of each sampler of a finished run; of another nothing, as ``--touch`` ends it too."""
+    rows = records.read_metrics(folder / METRICS) if (folder / METRICS).exists() else {}
     return ", ".join(f"{name} {_llc(row)} {row['status']}" for name, row in rows.items())
+
+
+def _statuses(metrics: Path) -> list[str]:
+    try:
+        return [str(row["status"]) for row in records.read_metrics(metrics).values()]
+    except (ValueError, KeyError):  # edited: who makes the tables refuses it by name
+        return ["damaged"]
 
 
 def _llc(row: Mapping[str, Any]) -> str:
@@ -160,9 +167,7 @@ def summary(before: Plan, results: Path, keep_code: bool, seconds: float) -> str
     failed = sum(state.kind == "failed" for state in after.runs.values())
     left = len(after.runs) - len(done) - failed
     core_s = sum(after.runs[i].core_s or 0.0 for i in set(done) - set(reused)) + sum(trained_s)
-    statuses = Counter(
-        str(row["status"]) for i in done for row in records.read_metrics(results / "runs" / i / METRICS).values()
-    )
+    statuses = Counter(status for i in done for status in _statuses(results / "runs" / i / METRICS))
     counts = {"made": made, "reused": len(reused), "failed": failed} | ({"not run": left} if left else {})
     took = f"{duration(seconds)}, {core_s / 3600:.2g} core-hours"
     lines = [f"sweep {after.name}: runs {', '.join(f'{n} {word}' for word, n in counts.items())}; {took}"]

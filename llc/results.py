@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 from jaxtyping import Float
 
-from llc import records, summary
+from llc import gathering, records, summary
 from llc.config import nearest, require_choice
 from llc.records import Run
 
@@ -73,6 +73,10 @@ class SweepRun:
         about, w_star = records.read_target(folder, self.config.get("checkpoint"))
         if about["target_id"] != target_id:
             raise records.BadTarget(folder, f"it is target {about['target_id']}, the run is of {target_id}")
+        if any(about.get(key) != self.info["target"].get(key) for key in ("loss", "grad_norm")):
+            raise records.BadTarget(
+                folder, "it was trained anew after the run", "run the sweep again with --config again=run"
+            )
         return w_star
 
 
@@ -114,7 +118,7 @@ def load_sweep(name: str | Path, results: str | Path = "results") -> Sweep:
         raise FileNotFoundError(
             f"no sweep {str(name)!r}: in {sweeps.resolve()} there is {there}; run it, or give results=… or a folder"
         )
-    jobs, runs = summary.finished(folder)
+    jobs, runs = gathering.finished(folder)
     if not ((folder / "jobs.csv").exists() or any(path.name.isdigit() for path in folder.iterdir())):
         raise FileNotFoundError(f"{folder}: there are no runs in it; give a sweep's name, or multirun/DATE/TIME")
     return Sweep(

@@ -7,21 +7,20 @@ left behind never enters a table.
 from __future__ import annotations
 
 import argparse
+import csv
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import yaml
 
-from llc import code, made, records
+from llc import code, gathering, made
 from llc.accuracy import accuracy
 from llc.artifacts import whole
 from llc.failures import log_of, reason
 from llc.joblist import read_jobs
-from llc.records import METRICS, PAGE, BadRun, Run, Value, column_of
+from llc.records import METRICS, PAGE, BadRun, Run, Value
 
 JOB_COLUMNS = ["job_id", "run_id"]
 COMMON_COLUMNS = ["n_data", "target_params", "seed"]
@@ -29,7 +28,6 @@ CODE = "code"  # the digest of the modules that a run was made with
 ELSEWHERE = "llc_mean_"  # and the name of data that the sampler did not draw from
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
 FAILURE_COLUMNS = ["job_id", "run_id", "reason", "log", "overrides"]
-SHOWN = 10  # damaged runs that one message names
 
 
 def aggregate_results(folder: str | Path) -> pd.DataFrame:
@@ -52,78 +50,7 @@ def aggregate_results(folder: str | Path) -> pd.DataFrame:
     BadRun
         If a run's files are not what the run wrote.
     """
-    return summarise(*finished(Path(folder)))
-
-
-def finished(folder: Path) -> tuple[pd.DataFrame, list[Run]]:
-    """Return the jobs that have a result, of a sweep or of a plain multirun, and their runs.
-
-    Raises
-    ------
-    BadRun
-        If a run's files are not what the run wrote.
-    """
-    folder = folder.resolve()
-    if not folder.is_dir():
-        raise NotADirectoryError(f"{folder}: no such folder; give multirun/DATE/TIME or results/sweeps/NAME")
-    if (folder / "jobs.csv").exists():
-        return _finished(read_jobs(folder / "jobs.csv"), folder.parent.parent)
-    found = sorted((p for p in folder.iterdir() if p.name.isdigit() and (p / METRICS).exists()), key=_number)
-    if not found and folder.parent.name == "sweeps":
-        raise FileNotFoundError(f"{folder / 'jobs.csv'}: no such file; run the sweep again, which lists its jobs anew")
-    runs = [records.read(run) for run in found]
-    return pd.DataFrame([_multirun_job(run.folder, run.about) for run in runs]), runs
-
-
-def _number(folder: Path) -> int:
-    return int(folder.name)
-
-
-def _multirun_job(run: Path, about: dict[str, Any]) -> dict[str, Any]:
-    """Return a job's row from the folder of a plain ``train.py -m``."""
-    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    said = run / ".hydra" / "overrides.yaml"  # not there with hydra.output_subdir=null
-    overrides = yaml.safe_load(said.read_text(encoding="utf-8")) if said.exists() else None
-    swept = dict(override.lstrip("+").split("=", 1) for override in overrides or [] if "=" in override)
-    return {
-        "job_id": _number(run),
-        "run_id": about["run_id"],
-        **{column_of(key): _resolved(config, key, text) for key, text in swept.items()},
-        "n_data": config["data"]["n_data"],
-        "target_params": config["model"]["target_params"],
-        "seed": config["seed"],
-    }
-
-
-def _resolved(config: Any, key: str, text: str) -> str | int | float:
-    """Return the number, or whether, that an override has set; else its text."""
-    for name in key.split("."):
-        config = config.get(name) if isinstance(config, dict) else None
-    return config if isinstance(config, int | float) else text
-
-
-def _finished(jobs: pd.DataFrame, results: Path) -> tuple[pd.DataFrame, list[Run]]:
-    """Return the jobs that have a result, and their runs; refuse all damaged ones in one message."""
-    there = [(results / "runs" / run_id / METRICS).exists() for run_id in jobs["run_id"]]
-    jobs = jobs[there].reset_index(drop=True)
-    runs, damaged = [], []
-    for run_id, samplers in zip(jobs["run_id"], jobs["samplers"], strict=True):
-        folder = results / "runs" / run_id
-        try:
-            run = records.read(folder)
-            for path, found, wanted in (
-                (folder / records.RUN_INFO, run.about["run_id"], run_id),
-                (folder / METRICS, " ".join(sorted(run.estimates)), samplers),
-            ):
-                if found != wanted:
-                    raise BadRun(f"{path}: is of {found!r}, expected {wanted!r}; {records.REMEDY.format(folder)}")
-            runs.append(run)
-        except BadRun as error:
-            damaged.append(str(error))
-    if damaged:
-        more = [f"… and {len(damaged) - SHOWN} more"] if len(damaged) > SHOWN else []
-        raise BadRun("\n".join([*damaged[:SHOWN], *more]))
-    return jobs, runs
+    return summarise(*gathering.finished(Path(folder)))
 
 
 def summarise(jobs: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
@@ -196,8 +123,8 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
     """Write ``summary.csv``, ``estimates.csv`` and ``failures.csv`` of a sweep; return the last.
 
     A finished sweep's go into ``folder``, what there is of an unfinished one into
-    ``folder/partial``, so that nothing takes them for whole. ``accuracy.csv`` is beside them
-    where something is known of the estimates.
+    ``folder/partial``, so that nothing takes them for whole; there a damaged run counts as a failure.
+    ``accuracy.csv`` is beside them where something is known of the estimates.
 
     Raises
     ------
@@ -205,11 +132,13 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
         If a run is damaged, or is missing and ``partial`` is not set.
     """
     jobs, results = read_jobs(folder / "jobs.csv"), folder.parent.parent
-    failures = _failures(jobs, results)
-    if len(failures) and not partial:
-        missing = results / "runs" / failures["run_id"].iloc[0]
-        raise BadRun(f"{missing}: it has no result, nor have {len(failures) - 1} others; run the sweep again")
-    done, runs = _finished(jobs, results)
+    done, runs, damaged = gathering.of_jobs(jobs, results)
+    failures = _failures(jobs, results, damaged)
+    if not partial:
+        gathering.refuse(damaged)
+        if len(failures):
+            missing = results / "runs" / failures["run_id"].iloc[0]
+            raise BadRun(f"{missing}: it has no result, nor have {len(failures) - 1} others; run the sweep again")
     into = folder / "partial" if partial else folder
     estimates = tidy(done, runs)
     near = accuracy(estimates)
@@ -221,34 +150,54 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
     for name, table in tables.items():
         _write(table, into / name)
     found = {run.about["run_id"]: run.about["files"][METRICS]["sha256"] for run in runs}
-    made.note(into, [*tables, *(["accuracy.csv"] if len(near) else [])], found)
+    made.note(
+        into,
+        [*tables, *(["accuracy.csv"] if len(near) else [])],
+        found,
+        (folder / "jobs.csv").read_text(encoding="utf-8"),
+    )
     if differ := mixed(runs):
         print(f"the rows were not all made by the same code (column {CODE}): {', '.join(differ)} differ")
     return failures
 
 
 def write_failures(folder: Path) -> pd.DataFrame:
-    """Write ``failures.csv``: each job without a result, why, and where its log is.
+    """Write ``failures.csv``: each job without a result, why, and where its log is; also if there is an older result.
 
     A summary of other jobs than the sweep now has is removed with its figures, not left to be taken for it.
     """
     jobs = read_jobs(folder / "jobs.csv")
-    failures = _failures(jobs, folder.parent.parent)
+    results = folder.parent.parent
+    failures = _failures(jobs, results, {i: reason(log) for i, log in _untrained(jobs, results).items()})
     _write(failures, folder / "failures.csv")
     summary = folder / "summary.csv"
-    if summary.exists() and list(pd.read_csv(summary, dtype=str)["run_id"]) != list(jobs["run_id"]):
+    if summary.exists() and _ids(summary) != list(jobs["run_id"]):
         for name in ("summary.csv", "accuracy.csv", PAGE):
             (folder / name).unlink(missing_ok=True)
         shutil.rmtree(folder / "figures", ignore_errors=True)
     return failures
 
 
-def _failures(jobs: pd.DataFrame, results: Path) -> pd.DataFrame:
+def _ids(summary: Path) -> list[str]:
+    with summary.open(newline="", encoding="utf-8", errors="replace") as file:
+        return [row.get("run_id", "") for row in csv.DictReader(file)]
+
+
+def _untrained(jobs: pd.DataFrame, results: Path) -> dict[str, Path]:
+    """Return the logs of the targets that failed, by the ids of their runs: what these hold is of before."""
+    pairs = zip(jobs["run_id"], jobs["target_id"], strict=True)
+    logs = {run_id: log_of(results, run_id, target_id) for run_id, target_id in pairs}
+    return {run_id: log for run_id, log in logs.items() if log.parent.name != run_id and log.exists()}
+
+
+def _failures(jobs: pd.DataFrame, results: Path, known: Mapping[str, str]) -> pd.DataFrame:
+    """Return the jobs without a result, and those of whose run the reason is known."""
     rows = []
     for job in jobs.to_dict("records"):
-        if not (results / "runs" / job["run_id"] / METRICS).exists():
-            log = log_of(results, job["run_id"], job["target_id"])
-            rows.append({**job, "reason": reason(log), "log": log if log.exists() else None})
+        run_id = job["run_id"]
+        if run_id in known or not (results / "runs" / run_id / METRICS).exists():
+            log = log_of(results, run_id, job["target_id"])
+            rows.append({**job, "reason": known.get(run_id) or reason(log), "log": log if log.exists() else None})
     return pd.DataFrame(rows, columns=FAILURE_COLUMNS)
 
 

@@ -13,7 +13,7 @@ import pytest
 from fabricating import write_run
 from projects import Project
 
-from llc import housekeeping, locks, sweep
+from llc import housekeeping, locks, summary, sweep
 from llc.config import ConfigError
 
 ORPHAN = "0123456789ab"
@@ -28,6 +28,17 @@ def net():
 """
 
 
+def finish(name: str) -> None:
+    """Write the runs and the tables of a sweep."""
+    jobs = sweep.load(name, Path("conf"), Path.cwd())
+    for job in jobs:
+        write_run(Path("results/runs", job.run_id), job.run_id, {"sgld": 1.0})
+    folder = Path("results/sweeps", name)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "jobs.csv").write_text(sweep.table(jobs))
+    summary.write_summary(folder)
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Return a project with the runs of sweep ``two`` and of ``gone``, one that no sweep has, and no other sweep."""
@@ -37,13 +48,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.chdir(tmp_path)
     for name, seeds in (("two", "0,1"), ("gone", "7")):
         project.sweep(name, seed=seeds)
-        jobs = sweep.load(name, Path("conf"), Path.cwd())
-        for job in jobs:
-            write_run(tmp_path / "results/runs" / job.run_id, job.run_id, {"sgld": 1.0})
-        folder = tmp_path / "results/sweeps" / name
-        folder.mkdir(parents=True)
-        (folder / "jobs.csv").write_text(sweep.table(jobs))
-        (folder / "summary.csv").touch()
+        finish(name)
     (tmp_path / "conf/sweep/gone.yaml").unlink()
     write_run(tmp_path / "results/runs" / ORPHAN, ORPHAN, {"sgld": 1.0})
     (tmp_path / "results/targets" / ORPHAN).mkdir(parents=True)
@@ -116,6 +121,7 @@ def test_the_targets_of_finished_runs_are_kept_where_the_sweep_has_others(
     write_run(Path("results/runs", jobs[0].run_id), jobs[0].run_id, {"sgld": 1.0}, target_id="fedcba987654")
     target = Path("results/targets/fedcba987654")
     target.mkdir()
+    summary.write_summary(Path("results/sweeps/two"))
     housekeeping.archive(Path.cwd(), "two", Path("two.tar.gz"))
     with tarfile.open("two.tar.gz") as tar:
         assert f"two/{target}" in tar.getnames()
@@ -148,6 +154,21 @@ def test_nothing_is_deleted_when_a_sweep_cannot_be_read(project: Project, monkey
     assert ORPHAN in runs()
 
 
+def test_nothing_is_deleted_when_a_list_of_jobs_cannot_be_read(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("results/sweeps/gone/jobs.csv").write_bytes(b"")
+    with pytest.raises(SystemExit, match=r"gone/jobs\.csv: damaged"):
+        command(monkeypatch, "delete", "--yes")
+    assert ORPHAN in runs()
+
+
+def test_what_is_no_file_is_no_sweep(project: Project) -> None:
+    Path("conf/sweep/folder.yaml").mkdir()
+    Path("conf/sweep/.#two.yaml").symlink_to("someone@somewhere")  # an editor's lock
+    assert sweep.names(Path("conf")) == ["two"]
+
+
 def test_it_is_started_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"has no conf/sweep/; start this in the project's folder"):
@@ -156,9 +177,15 @@ def test_it_is_started_in_the_project(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_an_unfinished_sweep_is_not_archived(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.sweep("two", seed="0,1,2")
-    with pytest.raises(SystemExit, match="sweep=two: 1 jobs to run, then the table; finish it first"):
+    with pytest.raises(SystemExit, match="sweep=two: 1 jobs to run, then the tables; finish it first"):
         command(monkeypatch, "archive", "two")
     assert not Path("two.tar.gz").exists()
+
+
+def test_a_sweep_with_tables_of_other_jobs_is_not_archived(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.sweep("two", seed="1,0")  # the same runs by other numbers
+    with pytest.raises(SystemExit, match="sweep=two: 0 jobs to run, then the tables; finish it first"):
+        command(monkeypatch, "archive", "two")
 
 
 def test_data_are_in_the_archive_or_named(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -166,11 +193,7 @@ def test_data_are_in_the_archive_or_named(project: Project, tmp_path_factory: py
     for number, path in enumerate((Path("near.npz"), outside)):
         np.savez(path, x=np.ones((4, 2)), y=np.full(4, float(number)))
         project.sweep(f"data{number}", data="npz", data__path=str(path), loss="optax.losses.squared_error")
-        (job,) = sweep.load(f"data{number}", Path("conf"), Path.cwd())
-        write_run(Path("results/runs", job.run_id), job.run_id, {"sgld": 1.0})
-        tables = Path(f"results/sweeps/data{number}")
-        tables.mkdir()
-        (tables / "summary.csv").touch()
+        finish(f"data{number}")
     file = Path("data.tar.gz")
     assert housekeeping.archive(Path.cwd(), "data0", file) == []
     with tarfile.open(file) as tar:
@@ -178,8 +201,7 @@ def test_data_are_in_the_archive_or_named(project: Project, tmp_path_factory: py
     assert housekeeping.archive(Path.cwd(), "data1", file) == [outside]
     Path("near.npz").unlink()
     Path("near.npz").symlink_to(outside)
-    (job,) = sweep.load("data0", Path("conf"), Path.cwd())
-    write_run(Path("results/runs", job.run_id), job.run_id, {"sgld": 1.0})
+    finish("data0")
     assert housekeeping.archive(Path.cwd(), "data0", file) == [Path.cwd() / "near.npz"]
     with pytest.raises(ConfigError, match="did you mean data0"):
         housekeeping.archive(Path.cwd(), "dat0", file)

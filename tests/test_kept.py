@@ -270,6 +270,12 @@ def test_values_that_come_from_outside_the_files_are_never_kept(study: Study, mo
     assert len(ids) == 4
 
 
+def test_a_plan_is_of_where_modules_of_users_are_looked_for(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(study.cwd / "elsewhere"))
+    study.load()
+    assert study.composed == 6
+
+
 def test_rows_are_kept_as_a_grid_is(study: Study) -> None:
     file = study.conf / "sweep/y.csv"
     for rows, composed in (("0,1\n1,2\n", 2), ("0,1\n1,2\n", 0), ("1,2\n0,1\n2,\n", 1)):

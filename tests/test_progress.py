@@ -73,8 +73,24 @@ def test_a_line_says_how_many_of_how_many_what_came_out_and_what_failed_where(sw
 
 def test_an_error_of_the_watch_does_not_stop_the_sweep(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:
     sweep.start(0, "run", JOBS[1].run_id)
-    sweep.watch.handle(record("job_finished", job_id=0))  # but there is no result
-    assert "FileNotFoundError" in capsys.readouterr().err
+    sweep.finish(JOBS[1].run_id, 1.0)
+    (sweep.results / "runs" / JOBS[1].run_id / "metrics_summary.csv").write_text("sampler,status\nnuts,ok\n")
+    sweep.watch.handle(record("job_finished", job_id=0))
+    assert "KeyError: 'llc_mean'" in capsys.readouterr().err
+
+
+def test_a_run_that_ends_without_a_result_is_told_so(sweep: Sweep) -> None:
+    sweep.start(0, "run", JOBS[1].run_id)
+    sweep.watch.handle(record("job_finished", job_id=0))  # as with --touch
+    assert sweep.said[0].endswith(": no result")
+
+
+def test_the_end_counts_an_edited_run_as_damaged(sweep: Sweep) -> None:
+    sweep.finish(JOBS[1].run_id, 1.0)
+    metrics = sweep.results / "runs" / JOBS[1].run_id / "metrics_summary.csv"
+    metrics.write_text(metrics.read_text().replace("500.0", "5OO.0"))
+    said = progress.summary(sweep.before, sweep.results, keep_code=False, seconds=75.0)
+    assert said.splitlines()[1] == "  estimates  1 ok, 1 damaged"
 
 
 def test_the_end_counts_what_was_made_reused_failed_and_not_converged(sweep: Sweep) -> None:

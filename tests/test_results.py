@@ -1,5 +1,6 @@
 """A sweep's results in a notebook."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -99,4 +100,10 @@ def test_what_is_not_there_is_an_error_that_names_what_is(results: Path, tmp_pat
         _ = llc.load_sweep("digits", copy).runs[0].w_star
     shutil.copytree(next(p for p in (copy / "targets").iterdir()), first)
     with pytest.raises(BadTarget, match=f"the run is of {first.name}"):
+        _ = llc.load_sweep("digits", copy).runs[0].w_star
+    shutil.rmtree(first)
+    shutil.copytree(results / "targets" / first.name, first)
+    about = json.loads((first / "target.json").read_text())
+    (first / "target.json").write_text(json.dumps(about | {"loss": about["loss"] * (1 + 1e-15)}))
+    with pytest.raises(BadTarget, match="it was trained anew after the run"):
         _ = llc.load_sweep("digits", copy).runs[0].w_star

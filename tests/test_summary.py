@@ -379,6 +379,15 @@ def test_a_target_that_failed_is_the_reason_of_all_its_jobs(results: Results) ->
     assert list(failures["log"][:2]) == [results.target_folders[0] / "snakemake.log"] * 2
 
 
+def test_a_target_that_failed_fails_runs_that_have_an_older_result(results: Results) -> None:
+    results.finish(0, 1, 2)
+    results.train(2, log="MemoryError\n")
+    (results.target_folders[2] / "target.json").unlink()
+    assert list(write_failures(results.folder)["reason"]) == ["MemoryError"]
+    (results.target_folders[2] / "snakemake.log").unlink()  # deleted, as nothing that is done needs it
+    assert write_failures(results.folder).empty
+
+
 def test_a_job_that_waits_for_its_turn_is_not_started(results: Results) -> None:
     results.train(0)
     assert results.reason(0) == "not started"
@@ -402,6 +411,28 @@ def test_a_summary_of_the_same_jobs_is_kept(results: Results) -> None:
 
 
 # ----------------------------------------------------------------------------------- damage
+
+
+def test_a_damaged_run_is_a_failure_of_the_partial_tables(results: Results) -> None:
+    results.finish(0, 1)
+    (results.runs[1] / "traces.nc").unlink()
+    failures = write_summary(results.folder, partial=True).set_index("job_id")["reason"]
+    assert (list(failures.index), failures[2]) == ([1, 2], "not started")
+    assert failures[1].startswith(f"{results.runs[1]}/traces.nc: missing; delete")
+    assert [row[0] for row in lines(results.folder / "partial/summary.csv")[1:]] == ["0"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"run_id\n000000000123\n"])
+def test_a_damaged_list_of_jobs_is_refused_by_name(results: Results, content: bytes) -> None:
+    (results.folder / "jobs.csv").write_bytes(content)
+    with pytest.raises(BadRun, match=r"jobs\.csv: damaged .*; delete it and run the sweep again"):
+        write_summary(results.folder)
+
+
+def test_a_damaged_summary_is_one_of_other_jobs(results: Results) -> None:
+    (results.folder / "summary.csv").write_bytes(b"\xff\xfe")
+    write_failures(results.folder)
+    assert not (results.folder / "summary.csv").exists()
 
 
 @pytest.mark.parametrize("name", ["metrics_summary.csv", "config.yaml", "traces.nc"])

@@ -52,6 +52,16 @@ KEEP_CODE = str(config.get("code")).lower() == "keep"
 AGAIN = str(config["again"]).lower() if "again" in config else None
 PARTIAL = str(config.get("partial")).lower() == "true"
 
+
+class Asked(dict):
+    """What there is of the sweeps that were asked for, by name or id."""
+
+    def __missing__(self, name):
+        raise WorkflowError(
+            f"{name}: of no sweep that was asked for, which are {', '.join(PLANS)}; name its own, --config sweep=NAME"
+        )
+
+
 try:
     if workflow.is_main_process:
         # Held until this process ends.
@@ -61,7 +71,7 @@ try:
                 f"another snakemake is at work here; fuser {CACHE}/snakemake.lock names it",
                 file=sys.stderr,
             )
-    PLANS = {}
+    PLANS = Asked()
     for _name in str(config.get("sweep", DEFAULT_SWEEP)).split(","):
         _jobs = sweep.load(_name, CONF, Path.cwd(), CACHE / "plans")
         if BATCH:
@@ -110,12 +120,11 @@ if workflow.is_main_process:
         for _path in [*_folder.glob("*"), *_folder.glob(".parts/*")]:
             not_ahead(_path)
 
-JOBS = {job.run_id: job for made in PLANS.values() for job in reversed(made.jobs)}
+_jobs = [job for made in PLANS.values() for job in reversed(made.jobs)]
+JOBS = Asked((job.run_id, job) for job in _jobs)
 # Any job of a target describes it: the first one trains it.
-TARGETS = {job.target_id: job for made in PLANS.values() for job in reversed(made.jobs)}
-RUN_STATES = {
-    run_id: state for made in PLANS.values() for run_id, state in made.runs.items()
-}
+TARGETS = Asked((job.target_id, job) for job in _jobs)
+RUN_STATES = Asked(item for made in PLANS.values() for item in made.runs.items())
 TARGET_STATES = {
     target_id: state
     for made in PLANS.values()
@@ -156,9 +165,8 @@ def input_of_target(wildcards):
 
 def input_of_jobs(wildcards):
     table = RESULTS / "sweeps" / wildcards.sweep / "jobs.csv"
-    if not table.exists() or table.read_text(encoding="utf-8") == sweep.table(
-        PLANS[wildcards.sweep].jobs
-    ):
+    wanted = sweep.table(PLANS[wildcards.sweep].jobs)
+    if not table.exists() or table.read_bytes() == wanted.encode():
         return []
     return stamp(STALE, f"{wildcards.sweep}.jobs", table)
 
