@@ -210,8 +210,9 @@ def _verdict(
     if trace.ended == "budget":
         share = "" if found.mcse is None or mean == 0 else f", standard error {found.mcse / abs(mean):.1%} of the LLC"
         against.append(f"the budget ended first{share}")
+    lower = f"{below:.0%} of the draws have a loss below L_n(w*): w* is not a minimum"
     if against:
-        return "not_converged", "; ".join(against)
+        return "not_converged", "; ".join([*against, *([lower] if below > limits.BELOW_MAX else [])])
     beside = (trace.excess, trace.stats.get("distance2"), trace.stats.get("virial"))
     if any(v is not None and not np.isfinite(v).all() for v in beside):
         return "not_converged", "the predicted bias, the distance from w* or the gradient left the finite numbers"
@@ -229,7 +230,7 @@ def _verdict(
     if ci_high is not None and ci_high < 0:
         return "negative", "the 95 % interval lies below zero: w* is not a minimum"
     if below > limits.BELOW_MAX:
-        return "not_minimum", f"{below:.0%} of the draws have a loss below L_n(w*): w* is not a minimum"
+        return "not_minimum", lower
     if deficit > limits.DEFICIT_MAX * abs(mean):
         lacks = f"about {deficit:.3g}, more than {limits.DEFICIT_MAX:.0%}, because w* is not a minimum"
         return "not_minimum", f"the LLC is too low by {lacks}: train or polish longer, or raise γ"

@@ -327,6 +327,15 @@ def test_draws_below_the_loss_at_w_star_say_that_it_is_no_minimum(below: float, 
     assert estimate_of(llc).status == status
 
 
+def test_a_better_minimum_is_in_the_reason_of_chains_that_do_not_agree() -> None:
+    apart = np.array([-5.0, -5.0, 10.0, 10.0])[:, None] + independent()
+    found = estimate_of(apart)
+    assert found.status == "not_converged"
+    assert found.reason.startswith("R-hat ")
+    assert found.reason.endswith("% of the draws have a loss below L_n(w*): w* is not a minimum")
+    assert "loss below" not in estimate_of(np.abs(apart)).reason
+
+
 @pytest.mark.parametrize(("share", "status"), [(0.049, "ok"), (0.051, "not_minimum")])
 def test_an_estimate_that_lacks_what_w_star_is_above_the_minimum_is_told(share: float, status: str) -> None:
     llc = independent()
