@@ -18,6 +18,5 @@ REACH_MAX = 1.5  # γ‖w − w*‖²/d; what γ alone allows is 1
 ROUNDED_MAX = 0.3  # unit in the last place of nβ L_n(w*), as a share of the draws' sd: at 1.4 λ̂ was 13 % low
 OFFSET_MAX = 1.0  # standard errors that nβ L_n(w*) may be off by in the numbers of the draws
 LATTICE_MAX = 0.05  # distance of neighbouring numbers at w*, of that of draws: at 0.3 λ̂ was right, at 1.1 11 % high
-SURELY_NEGATIVE = 5.0  # standard errors below zero that end it too: a smaller error of what is none helps nobody
 CI_WIDTH = 1.96  # half the 95 % interval, in standard errors
 MCSE_TARGET = 0.02  # share of λ̂: sampling by rule goes on until the standard error is below it

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from llc.diagnostics import Diagnosis, diagnose, faults, imbalance, rhat, settled, spreading, virial
-from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET, SURELY_NEGATIVE
+from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
 from llc.posterior import Posterior
 
 ROUND = 50  # draws of each chain between two looks; a compiled program is of one round
@@ -106,10 +106,8 @@ def front(llc: Float[np.ndarray, "chains draws"], distance2: Float[np.ndarray, "
 
 
 def _converged(found: Diagnosis) -> bool:
-    if found.mcse is None:
-        return False
-    enough = found.mcse <= MCSE_TARGET * abs(found.mean) or found.mean < -SURELY_NEGATIVE * found.mcse
-    return enough and not faults(found, DRIFT_SETTLED)
+    precise = found.mcse is not None and found.mcse <= MCSE_TARGET * abs(found.mean)
+    return precise and not faults(found, DRIFT_SETTLED)
 
 
 def verdict(
