@@ -72,9 +72,9 @@ class Project:
         """Return how many jobs of each rule a dry run plans, ``all`` and the total left out."""
         return self.plan(sweep, *config)[0]
 
-    def plan(self, sweep: str, *config: str) -> tuple[dict[str, int], str]:
+    def plan(self, sweep: str, *config: str, arguments: Iterable[str] = ("-n",)) -> tuple[dict[str, int], str]:
         """Return that, and what the dry run says."""
-        done = self.snakemake(sweep, *config, arguments=["-n"])
+        done = self.snakemake(sweep, *config, arguments=arguments)
         assert done.returncode == 0, done.stderr
         counts = [line.split() for line in done.stdout.splitlines()]
         planned = {words[0]: int(words[1]) for words in counts if len(words) == 2 and words[0] in RULES}

@@ -128,7 +128,9 @@ def test_a_sweep_in_batches_gives_the_same_numbers_and_fails_job_by_job(tmp_path
     project.sweep("good", precision="float32,float64")
     project.sweep("all", precision="float32,float64", training__learning_rate="1e-2,1e20")
     after = {"jobs": 1, "summary": 1}
-    assert project.planned("all", "batch=3") == {"batch": 2, "target": 4, "run": 4, **after}
+    planned, text = project.plan("all", "batch=3", arguments=["-n", "-p"])
+    assert planned == {"batch": 2, "target": 4, "run": 4, **after}
+    assert text.count("by itself: python train.py +sweep=all") == 8  # as one would start it by hand
     done = project.snakemake("all", "batch=3", arguments=["--until", "run"])
     assert done.returncode == 1
     assert "runs 3 made, 0 reused, 1 failed" in done.stderr

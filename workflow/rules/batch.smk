@@ -43,8 +43,11 @@ rule target:
         input_of_batched_target,
     output:
         update("results/targets/{target_id}/target.json"),
+    params:
+        train=TRAIN,
+        arguments=arguments_of_target,
     shell:
-        "test -e {output}"
+        "test -e {output} # by itself: python {params.train:q} {params.arguments}"
 
 
 rule run:
@@ -53,8 +56,11 @@ rule run:
         input_of_batched_run,
     output:
         update("results/runs/{run_id}/metrics_summary.csv"),
+    params:
+        train=TRAIN,
+        arguments=arguments_of_run,
     shell:
-        "test -e {output}"
+        "test -e {output} # by itself: python {params.train:q} {params.arguments}"
 
 
 rule batch:
