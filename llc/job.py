@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from llc import artifacts, code, elsewhere, known, locks, losses, own, restrict, target
+from llc import agreement, artifacts, code, elsewhere, known, locks, losses, own, restrict, target
 from llc.config import Job, require
 from llc.equal import forget
 from llc.ids import run_id, target_id
@@ -141,8 +141,11 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         for stage, seconds in spent.items():
             timings[stage] = timings.get(stage, 0.0) + seconds
         traces[name], estimates[name] = trace, found_llc
-        verdict = f"{found_llc.status}{': ' * bool(found_llc.reason)}{found_llc.reason}"
-        log.info("%s: LLC %s ± %s, %s", name, found_llc.llc_mean, found_llc.llc_mcse, verdict)
+        log.info("%s: LLC %s ± %s, %s", name, found_llc.llc_mean, found_llc.llc_mcse, _verdict(found_llc))
+    alone, estimates = estimates, agreement.held_together(estimates, traces, nbeta, job.posterior.gamma)
+    for name, found_llc in estimates.items():
+        if found_llc != alone[name]:
+            log.info("%s: beside the others %s", name, _verdict(found_llc))
 
     with timings.measure("write"):
         artifacts.write_traces(folder, traces)
@@ -160,3 +163,7 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         timings_s=timings,
         code=made_with,
     )
+
+
+def _verdict(found: Estimate) -> str:
+    return f"{found.status}{': ' * bool(found.reason)}{found.reason}"

@@ -61,7 +61,7 @@ def test_nothing_of_planning_and_tables_counts() -> None:
         ("samplers/sgld.py", "import jax\n", "import jax\nX = 1\n", False, True),
         ("samplers/hmc.py", "LONGEST_JITTER = 2.0", "LONGEST_JITTER = 2.1", False, True),
         ("samplers/mclmc.py", "GRADIENTS_PER_STEP = 2", "GRADIENTS_PER_STEP = 3", False, False),
-        ("summary.py", "SHOWN = 10", "SHOWN = 11", False, False),
+        ("gathering.py", "SHOWN = 10", "SHOWN = 11", False, False),
         ("__init__.py", '__version__ = "', '__version__ = "9', False, False),
     ],
 )  # fmt: skip
