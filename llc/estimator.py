@@ -207,7 +207,11 @@ def _verdict(
         against.insert(0, coarse)
     if divergent > limits.DIVERGENT_MAX:
         against.append(f"{divergent:.1%} of the draws diverged > {limits.DIVERGENT_MAX:.0%}")
+    negative = ci_high is not None and ci_high < 0
+    below_zero = "negative", "the 95 % interval lies below zero: w* is not a minimum"
     if trace.ended == "budget":
+        if negative and not against:  # as precise as the budget allows, and no more of it would make it a minimum
+            return below_zero
         share = "" if found.mcse is None or mean == 0 else f", standard error {found.mcse / abs(mean):.1%} of the LLC"
         against.append(f"the budget ended first{share}")
     lower = f"{below:.0%} of the draws have a loss below L_n(w*): w* is not a minimum"
@@ -227,8 +231,8 @@ def _verdict(
     if off > 0:
         return "biased", f"the draws are hotter than the posterior ({balance}): {smaller}"
     # Only of chains that agree: others may be below zero for having gone nowhere.
-    if ci_high is not None and ci_high < 0:
-        return "negative", "the 95 % interval lies below zero: w* is not a minimum"
+    if negative:
+        return below_zero
     if below > limits.BELOW_MAX:
         return "not_minimum", lower
     if deficit > limits.DEFICIT_MAX * abs(mean):

@@ -109,6 +109,15 @@ def test_an_estimate_surely_below_zero_is_negative() -> None:
     assert estimate_of(rng.normal(0.0, size=(4, 1000))).status == "not_minimum"
 
 
+def test_chains_that_agree_below_zero_are_negative_also_where_the_budget_ended_first() -> None:
+    rng = np.random.default_rng(0)
+    ended = replace(trace_of(rng.normal(-0.5, size=(4, 1000))), ended="budget")
+    assert verdict_on(ended).status == "negative"
+    unsure = replace(trace_of(rng.normal(-0.01, size=(4, 1000))), ended="budget")
+    apart = replace(trace_of(np.array([-9.0, -9.0, -8.0, -8.0])[:, None] + rng.normal(size=(4, 1000))), ended="budget")
+    assert {verdict_on(trace).status for trace in (unsure, apart)} == {"not_converged"}
+
+
 def test_below_zero_without_convergence_is_not_taken_for_a_bad_minimum() -> None:
     llc = np.random.default_rng(0).normal(0.0, 0.1, size=(4, 1000)) - np.array([[6.0], [5.0], [4.0], [7.0]])
     assert estimate_of(llc).status == "not_converged"
