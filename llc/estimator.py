@@ -212,8 +212,12 @@ def _verdict(
     if trace.ended == "budget":
         if negative and not against:  # as precise as the budget allows, and no more of it would make it a minimum
             return below_zero
-        share = "" if found.mcse is None or mean == 0 else f", standard error {found.mcse / abs(mean):.1%} of the LLC"
-        against.append(f"the budget ended first{share}")
+        # Nobody chose this end for what was found, so one look that finds it converged is enough.
+        share = math.inf if found.mcse is None or mean == 0 else found.mcse / abs(mean)
+        short = [f"standard error {share:.1%} of the LLC"] if share > limits.MCSE_TARGET else []
+        short += [text for text in faults(found, limits.DRIFT_SETTLED) if text not in against]
+        if short or against:
+            against.append(", ".join(["the budget ended first", *short]))
     lower = f"{below:.0%} of the draws have a loss below L_n(w*): w* is not a minimum"
     if against:
         return "not_converged", "; ".join([*against, *([lower] if below > limits.BELOW_MAX else [])])

@@ -275,10 +275,32 @@ def test_a_virial_that_is_not_finite_is_told() -> None:
     assert "finite" in found.reason
 
 
-def test_a_budget_that_ends_before_the_rule_is_a_reason() -> None:
-    found = verdict_on(replace(trace_of(independent()), ended="budget"))
-    assert (found.status, found.reason[:22]) == ("not_converged", "the budget ended first")
-    assert "standard error 0." in found.reason
+def ended_by_the_budget(llc: np.ndarray) -> Estimate:
+    return verdict_on(replace(trace_of(llc), ended="budget"))
+
+
+def test_a_budget_that_ends_before_the_error_is_small_enough_is_a_reason() -> None:
+    found = ended_by_the_budget(np.random.default_rng(0).gamma(0.5, size=(4, 500)))
+    assert (found.status, found.reason[:39]) == ("not_converged", "the budget ended first, standard error ")
+    found = ended_by_the_budget(independent(draws=80))
+    assert found.reason.startswith("ESS ")
+    assert "the budget ended first, standard error 2." in found.reason
+    few = np.random.default_rng(0).gamma(500.0, size=(4, 80))
+    assert ended_by_the_budget(few).reason.endswith("; the budget ended first")  # at a small error
+
+
+def test_a_budget_that_ends_while_the_halves_are_apart_is_a_reason() -> None:
+    first, second = np.split(independent(), 2, axis=1)
+    llc = np.hstack([first - first.mean() + 5.0, second - second.mean() + 5.0 + 2.5 * np.sqrt(2 * 5.0 / first.size)])
+    assert 2 < abs(diagnose(llc).drift) < 3
+    assert estimate_of(llc).status == "ok"  # of so many draws as were asked for
+    found = ended_by_the_budget(llc)
+    assert found.status == "not_converged"
+    assert found.reason.startswith("the budget ended first, the halves differ by 2.")
+
+
+def test_what_had_converged_when_the_budget_ended_is_as_good_as_so_many_draws() -> None:
+    assert ended_by_the_budget(independent()) == estimate_of(independent())
 
 
 def test_a_chain_that_diverged_in_warmup_is_diverged_though_what_is_kept_is_finite() -> None:

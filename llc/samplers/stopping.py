@@ -51,7 +51,8 @@ class Rule:
             if self.settled == LOOKS:
                 return "converged"
         if spent + per_chain(rounds[-1]) > self.budget:  # another such round would be over it
-            return "metastable" if self.converged >= LOOKS else "budget" if kept > 0 else "warmup"
+            unsettled = self.converged >= LOOKS and not self.settled
+            return "metastable" if unsettled else "budget" if kept > 0 else "warmup"
         return None
 
     def done(self, rounds: list[Stats], spent: float) -> float:
