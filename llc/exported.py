@@ -145,10 +145,16 @@ def _constants(path: str) -> dict[str, Any]:
 def _name(value: Any) -> str:
     if isinstance(value, Fixed):
         return f"{_name(value.func)}{_name(value.args)}{_name(tuple(sorted(value.keywords.items())))}"
-    if isinstance(value, FunctionType) and value.__module__.startswith("llc.") and "<" not in value.__qualname__:
+    if isinstance(value, FunctionType) and value.__module__.startswith("llc.") and _is_its_name(value):
         return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, tuple):
         return f"({','.join(map(_name, value))})"
     if isinstance(value, PLAIN):
         return repr(value)
     raise _NoNameError(value)
+
+
+def _is_its_name(function: FunctionType) -> bool:
+    """Return whether the function is found by its name: one of a user that wraps ours has taken over that of ours."""
+    found = getattr(sys.modules.get(function.__module__), function.__qualname__, None)
+    return function is found or function is getattr(found, "__wrapped__", None)

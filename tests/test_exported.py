@@ -1,5 +1,6 @@
 """What one process traced serves the next, and nothing is taken for what it is not."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -160,6 +161,18 @@ def test_of_what_a_user_wrote_nothing_is_stored(own: list[str], folder: Path) ->
         assert exported.exported(*rounds_of(replace(theirs, loss_fn=loss))) is None
     draws("sgld", theirs)
     assert not folder.exists()
+
+
+def test_a_function_that_took_over_the_name_of_another_has_none() -> None:
+    ours = models.build
+    assert exported._name(ours) == f"{ours.__module__}.{ours.__qualname__}"
+
+    @functools.wraps(ours)
+    def mine(*args: Any) -> Any:
+        return 2 * ours(*args)
+
+    with pytest.raises(exported._NoNameError):
+        exported._name(mine)
 
 
 def test_a_function_within_another_has_no_name() -> None:
