@@ -139,7 +139,11 @@ def _key(advance: Any, args: tuple[Any, ...], static: Mapping[str, Any]) -> str:
 
 def _constants(path: str) -> dict[str, Any]:
     of = vars(sys.modules.get(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."), object))
-    return {name: value for name, value in of.items() if name.isupper() and isinstance(value, PLAIN)}
+    return {name: value for name, value in of.items() if name.isupper() and _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    return all(map(_is_plain, value)) if isinstance(value, tuple) else isinstance(value, PLAIN)
 
 
 def _name(value: Any) -> str:

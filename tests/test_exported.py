@@ -124,9 +124,10 @@ def test_what_it_comes_from_is_in_its_name(monkeypatch: pytest.MonkeyPatch) -> N
         others.append(exported._key(*rounds_of(of)))
     with jax.enable_x64(True):
         others.append(exported._key(*rounds_of(of)))
-    with monkeypatch.context() as patch:
-        patch.setattr(sgld, "SHRINK", 0.25)
-        others.append(exported._key(*rounds_of(of)))
+    for constant, value in (("SHRINK", 0.25), ("EXPLODED", (5.0, 20.0))):
+        with monkeypatch.context() as patch:
+            patch.setattr(sgld, constant, value)
+            others.append(exported._key(*rounds_of(of)))
     with monkeypatch.context() as patch:
         patch.setattr(exported, "version", lambda package: f"{package} of tomorrow")
         others.append(exported._key(*rounds_of(of)))
