@@ -175,7 +175,7 @@ HARMLESS: dict[str, Edit] = {
     "a comment in the code": posterior("# why"),
     "a docstring": file("llc/posterior.py", '"""The', '"""Of all posteriors the'),
     "layout": posterior("\n\n"),
-    "the summary's code": file("llc/summary.py", "SHOWN = 10", "SHOWN = 11"),
+    "the summary's code": file("llc/gathering.py", "SHOWN = 10", "SHOWN = 11"),
     "the planning's code": file("llc/plan.py", "LISTED = 5", "LISTED = 6"),
     "a comment in the figures' code": file("llc/plots/along.py", "PANELS = 12", "PANELS = 12 #"),
     "a module that nothing imports": new_file("llc/extra.py", "FACTOR = 2\n"),
