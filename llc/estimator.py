@@ -215,7 +215,7 @@ def _verdict(
         # Nobody chose this end for what was found, so one look that finds it converged is enough.
         share = math.inf if found.mcse is None or mean == 0 else found.mcse / abs(mean)
         short = [f"standard error {share:.1%} of the LLC"] if share > limits.MCSE_TARGET else []
-        short += [text for text in faults(found, limits.DRIFT_SETTLED) if text not in against]
+        short += [] if against else faults(found, limits.DRIFT_SETTLED)
         if short or against:
             against.append(", ".join(["the budget ended first", *short]))
     lower = f"{below:.0%} of the draws have a loss below L_n(w*): w* is not a minimum"

@@ -45,11 +45,18 @@ def test_a_sampler_that_has_been_far_below_w_star_makes_the_others_metastable(di
 
 
 @pytest.mark.parametrize("dim", [1, 20, 10_000])
-@pytest.mark.parametrize("lowest", [0.0, -30.0, -3000.0])  # of a w* that training left, before a minimum
+@pytest.mark.parametrize("lowest", [0.0, -30.0, -9000.0])  # of a w* that training left, before a minimum
 def test_samplers_that_have_been_in_the_same_places_stay_as_they_are(dim: int, lowest: float) -> None:
     few, many = basin(dim, lowest, draws=50), basin(dim, lowest, seed=1, draws=20_000)
     found = held({"sgld": few, "nuts": many})
     assert {estimate.status for estimate in found.values()} == {"ok"}
+
+
+@pytest.mark.parametrize(("lowest", "status"), [(-9.0, "ok"), (-11.0, "metastable")])
+def test_a_little_below_w_star_is_not_another_basin(lowest: float, status: str) -> None:
+    other = basin(4, seed=1)
+    other[0, 0] = lowest
+    assert held({"hmc": basin(4), "nuts": other})["hmc"].status == status
 
 
 def test_a_chain_that_left_the_finite_numbers_says_nothing() -> None:

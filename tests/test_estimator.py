@@ -297,6 +297,8 @@ def test_a_budget_that_ends_while_the_halves_are_apart_is_a_reason() -> None:
     found = ended_by_the_budget(llc)
     assert found.status == "not_converged"
     assert found.reason.startswith("the budget ended first, the halves differ by 2.")
+    farther = ended_by_the_budget(np.hstack([first, second + 1.0]))
+    assert farther.reason.count("the halves differ by") == 1
 
 
 def test_what_had_converged_when_the_budget_ended_is_as_good_as_so_many_draws() -> None:
