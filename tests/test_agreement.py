@@ -54,9 +54,9 @@ def test_samplers_that_have_been_in_the_same_places_stay_as_they_are(dim: int, l
 
 @pytest.mark.parametrize(("lowest", "status"), [(-9.0, "ok"), (-11.0, "metastable")])
 def test_a_little_below_w_star_is_not_another_basin(lowest: float, status: str) -> None:
-    other = basin(4, seed=1)
+    other = basin(1_000, seed=1)
     other[0, 0] = lowest
-    assert held({"hmc": basin(4), "nuts": other})["hmc"].status == status
+    assert held({"hmc": basin(1_000), "nuts": other})["hmc"].status == status
 
 
 def test_a_chain_that_left_the_finite_numbers_says_nothing() -> None:

@@ -131,6 +131,16 @@ def test_one_lucky_look_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None
     assert all(later >= 1.2 * earlier for earlier, later in pairwise(seen))
 
 
+@pytest.mark.parametrize(("rests", "ended"), [((False, False), "metastable"), ((False, True), "budget")])
+def test_the_last_look_says_whether_what_the_budget_ended_had_settled(
+    rests: tuple[bool, bool], ended: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter(rests)
+    monkeypatch.setattr(stopping, "verdict", lambda *_, **stats: (True, next(looks), True))
+    assert run_drifting(budget=150.0).ended == ended
+    assert not list(looks)
+
+
 def test_a_budget_bounds_hmc_on_a_stiff_posterior_too() -> None:
     """Its step starts far too small: a trajectory took 100,000 steps while it adapted."""
     stiff = Quadratic(np.geomspace(1.0, 1e6, 20), a=1000.0, gamma=1.0)
