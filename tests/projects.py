@@ -43,10 +43,10 @@ class Project:
         self._settle(folder)
 
     @classmethod
-    def at(cls, folder: Path) -> Self:
+    def at(cls, folder: Path, figures: bool = True) -> Self:
         """Return a project that is there already."""
         project = cls.__new__(cls)
-        project.figures = True
+        project.figures = figures
         project._settle(folder)
         return project
 

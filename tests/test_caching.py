@@ -25,6 +25,7 @@ hydra:
 """
 NOTHING: dict[str, int] = {}
 AFTER = {"summary": 1, "figures": 1}  # a run was made anew
+RUN_AGAIN = {"run": 1, "summary": 1}  # of what goes up to the tables
 TABLE = {"jobs": 1, **AFTER}  # the list of jobs reads otherwise; no run is made
 FIGURES = {"figures": 1}
 ALL = {"target": 2, "run": 4, **AFTER}
@@ -44,6 +45,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     done = project.snakemake("base")
     assert done.returncode == 0, done.stderr
     return project
+
+
+@pytest.fixture
+def single(project: Project) -> Project:
+    """Return that project with a sweep ``single`` of one of those runs, up to its tables, which is finished."""
+    single = Project.at(project.folder, figures=False)
+    write_sweep(single, "single", sampler__names="[sgld]", seed="0")
+    done = single.snakemake("single")
+    assert done.returncode == 0, done.stderr
+    return single
 
 
 Edit = Callable[[Project], AbstractContextManager[object]]
@@ -329,58 +340,52 @@ def test_a_run_without_a_target_that_is_needed_again_trains_it(project: Project)
 
 
 def test_code_keep_keeps_what_other_code_made_and_says_so(project: Project) -> None:
-    small = {"sampler__names": "[sgld]", "seed": "0"}
+    tables, small = Project.at(project.folder, figures=False), {"sampler__names": "[sgld]", "seed": "0"}
     with posterior("EDITED = 1")(project):
         planned, text = project.plan("base", "code=keep")
         assert planned == NOTHING
         assert "some made by other code: llc/posterior.py changed" in text
         write_sweep(project, "keep", **small | {"seed": "0,7"})
-        assert project.planned("keep", "code=keep") == {"jobs": 1, "target": 1, "run": 1, **AFTER}
-        done = project.snakemake("keep", "code=keep")
+        assert tables.planned("keep", "code=keep") == {"jobs": 1, "target": 1, **RUN_AGAIN}
+        done = tables.snakemake("keep", "code=keep")
         assert done.returncode == 0, done.stderr
         kept, new = project.table("keep")["code"]
         assert kept != new
         assert "not all made by the same code" in (project.folder / "results/sweeps/keep/summary.log").read_text()
-        assert project.planned("keep") == {"target": 1, "run": 1, **AFTER}
+        assert tables.planned("keep") == {"target": 1, **RUN_AGAIN}
 
 
-def test_a_stale_run_is_made_once_and_then_again_only_when_it_is_stale_again(project: Project) -> None:
-    write_sweep(project, "stale", sampler__names="[sgld]", seed="8")
-    again = {"run": 1, **AFTER}
-    for edit, expected in (("1.02", {"jobs": 1, "target": 1, **again}), ("1.03", again)):
-        with file("llc/limits.py", "RHAT_MAX = 1.01", f"RHAT_MAX = {edit}")(project):
-            assert project.planned("stale") == expected
-            assert project.snakemake("stale").returncode == 0
-            assert project.planned("stale") == NOTHING
-    assert project.planned("stale") == again
+def test_a_stale_run_is_made_once_and_then_again_only_when_it_is_stale_again(single: Project) -> None:
+    for edit in ("1.02", "1.03"):
+        with file("llc/limits.py", "RHAT_MAX = 1.01", f"RHAT_MAX = {edit}")(single):
+            assert single.planned("single") == RUN_AGAIN
+            assert single.snakemake("single").returncode == 0
+            assert single.planned("single") == NOTHING
+    assert single.planned("single") == RUN_AGAIN
 
 
-def test_results_that_are_put_back_from_a_copy_are_as_stale_as_they_were(project: Project, tmp_path: Path) -> None:
+def test_results_that_are_put_back_from_a_copy_are_as_stale_as_they_were(single: Project, tmp_path: Path) -> None:
     """Snakemake has made them again meanwhile, for the same reason, and remembers that."""
-    write_sweep(project, "back", sampler__names="[sgld]", seed="9")
-    assert project.snakemake("back").returncode == 0
-    results, again = project.folder / "results", {"run": 1, "summary": 1, "figures": 1}
+    results = single.folder / "results"
     shutil.copytree(results, tmp_path / "copy")
-    with file("llc/limits.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02")(project):
-        assert project.snakemake("back").returncode == 0
+    with file("llc/limits.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02")(single):
+        assert single.snakemake("single").returncode == 0
         for made in results.rglob("*"):  # older files in their places, as from a copy
             if (old := tmp_path / "copy" / made.relative_to(results)).is_file():
                 shutil.copy2(old, made)
-        assert project.planned("back") == again
-        assert project.snakemake("back").returncode == 0
-        assert project.planned("back") == NOTHING
+        assert single.planned("single") == RUN_AGAIN
+        assert single.snakemake("single").returncode == 0
+        assert single.planned("single") == NOTHING
 
 
-def test_what_is_done_is_made_again_when_it_is_asked_for(project: Project) -> None:
-    write_sweep(project, "again", sampler__names="[sgld]", seed="8")
-    assert project.snakemake("again").returncode == 0
-    for what, expected in (("run", {"run": 1, **AFTER}), ("target", {"run": 1, "target": 1, **AFTER})):
-        for batch in ("1", "2"):
-            planned, text = project.plan("again", f"again={what}", f"batch={batch}")
-            assert planned == expected | ({"batch": 1} if batch == "2" else {})
-            assert "stale                  1   asked for: made again" in text
-        assert "runs 1 made, 0 reused" in project.snakemake("again", f"again={what}").stderr
-        assert project.planned("again") == NOTHING
+def test_what_is_done_is_made_again_when_it_is_asked_for(single: Project) -> None:
+    for what, expected in (("run", RUN_AGAIN), ("target", {"target": 1, **RUN_AGAIN})):
+        planned, text = single.plan("single", f"again={what}", "batch=2")
+        assert planned == expected | {"batch": 1}
+        assert "stale                  1   asked for: made again" in text
+        assert single.planned("single", f"again={what}") == expected
+        assert "runs 1 made, 0 reused" in single.snakemake("single", f"again={what}").stderr
+        assert single.planned("single") == NOTHING
 
 
 @pytest.mark.parametrize("forced", [["-F"], ["-R", "run"], ["-R", "summary", "target"]])
@@ -390,19 +395,17 @@ def test_a_force_that_would_do_nothing_says_what_does(project: Project, forced: 
     assert "--config again=run makes the runs of the sweep again" in done.stderr
 
 
-def test_what_is_dated_in_the_future_is_made_again_once_where_it_must_be(project: Project) -> None:
-    write_sweep(project, "ahead", sampler__names="[sgld]", seed="9")
-    assert project.snakemake("ahead").returncode == 0
-    (run_id,) = project.table("ahead")["run_id"]
-    traces = project.folder / "results/runs" / run_id / "traces.nc"
+def test_what_is_dated_in_the_future_is_made_again_once_where_it_must_be(single: Project) -> None:
+    (run_id,) = single.table("single")["run_id"]
+    traces = single.folder / "results/runs" / run_id / "traces.nc"
     traces.write_bytes(b"")
-    for path in [*(project.folder / "results").rglob("*"), *(project.folder / ".cache/stale").rglob("*")]:
+    for path in [*(single.folder / "results").rglob("*"), *(single.folder / ".cache/stale").rglob("*")]:
         os.utime(path, (4e9, 4e9))
-    assert project.planned("ahead") == {"run": 1, **AFTER}
-    done = project.snakemake("ahead")
+    assert single.planned("single") == RUN_AGAIN
+    done = single.snakemake("single")
     assert done.returncode == 0, done.stderr
     assert traces.stat().st_size
-    assert project.planned("ahead") == NOTHING
+    assert single.planned("single") == NOTHING
 
 
 def test_a_plan_is_a_short_table_that_needs_no_jax(project: Project) -> None:
