@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from llc.config import Job
-from llc.rules import momentum_of, takes_all
+from llc.rules import BATCH, momentum_of, takes_all
 from llc.widths import hidden_widths
 
 OF_THE_RUN = ("posterior", "sampler", "evaluate", "checkpoint")  # and not of the target
@@ -93,8 +93,10 @@ def canonical(job: Job) -> dict[str, Any]:
             del settings["budget"]  # of draws that are added by rule
     if (sgld := sampler.get("sgld")) is not None:
         sgld["momentum"] = momentum_of(sgld["step_size"], sgld["momentum"])
-        if takes_all(sgld["step_size"], sgld["batch_size"], n_data):
+        if takes_all(sgld["step_size"], sgld["batch_size"], sgld["draws"], n_data):
             sgld |= {"batch_size": data["n_data"], "control_variates": False}
+        elif sgld["step_size"] != "auto":
+            sgld["batch_size"] = sgld["batch_size"] or BATCH
     posterior["gamma"] += 0.0  # no negative zero
     # Left out where they say nothing, so that ids from before there were such keys stay.
     own = {"own": job.own.sha256} if job.own.sha256 is not None else {}

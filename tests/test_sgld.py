@@ -15,7 +15,6 @@ from llc.diagnostics import diagnose, virial
 from llc.posterior import Batch, Posterior, batch
 from llc.samplers import steps
 from llc.samplers.sgld import sgld
-from llc.samplers.stopping import ROUND
 from llc.samplers.trace import Trace
 
 N, A, GAMMA = 64, 10.0, 5.0
@@ -206,17 +205,23 @@ def test_auto_with_minibatches_agrees_with_gibbs_on_a_deep_linear_network() -> N
         (20_000, None, 256, 235),
         (20_000, None, 8, 1000),
         (20_000, 5, 64, 100),
-        (100, None, 512, 100),
     ],
 )
 def test_the_loss_of_a_draw_takes_at_most_a_ninth_of_what_its_steps_do(
     n: int, sufficient: int | None, batch_size: int, thin: int
 ) -> None:
     posterior = with_rows(n, sufficient)
-    assert steps.thinning(posterior, batch_size, SgldConfig().budget, ROUND) == thin
-    assert steps.thinning(posterior, batch_size, 2.0, ROUND) == 100  # so that a small budget has rounds in it
+    assert steps.thinning(posterior, batch_size, None, SgldConfig().budget) == thin
+    assert steps.thinning(posterior, batch_size, 500, 2.0) == thin
+    assert steps.thinning(posterior, batch_size, None, 2.0) == 100  # so that a small budget has rounds in it
     loss, of_steps = work(posterior, batch_size, thin)
     assert loss <= of_steps / 9 or thin == 1000
+
+
+def test_a_draw_of_all_rows_has_so_few_steps_that_a_round_is_soon_looked_at() -> None:
+    posterior = with_rows(100, None)
+    assert steps.thinning(posterior, None, None, SgldConfig().budget) == 50
+    assert steps.thinning(posterior, None, 500, SgldConfig().budget) == 100  # as many draws as were asked for
 
 
 def with_rows(n: int, sufficient: int | None) -> Posterior:

@@ -12,7 +12,7 @@ from workloads import CHAINS, GAMMA, WORKLOADS, arrays, report
 from llc.config import MlpModel, PosteriorConfig
 from llc.models import build
 from llc.posterior import batch, negative_log_likelihood, tempered
-from llc.samplers import load, steps, stopping
+from llc.samplers import load, steps
 
 BUDGET = 1e9  # no end
 work = WORKLOADS[sys.argv[1]]
@@ -23,7 +23,7 @@ posterior = tempered(
     partial(negative_log_likelihood, model.apply), batch(x, y, 1.0, "float32"), w_star,
     PosteriorConfig(gamma=GAMMA), "float32",
 )  # fmt: skip
-thin = steps.thinning(posterior, work.batch, BUDGET, stopping.ROUND)  # as by default
+thin = steps.thinning(posterior, work.batch, None, BUDGET)  # as by default
 
 
 def run(draws: int) -> None:

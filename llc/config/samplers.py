@@ -25,13 +25,13 @@ class SgldConfig:
     """Stochastic gradient Langevin dynamics. Counts are per chain."""
 
     step_size: Any = "auto"  # from curvature and gradient noise; or ε, in units of w²; see llc/samplers/sgld.py
-    batch_size: int = 64  # rows per gradient; n_data or more, with step_size auto half of it: all of them
+    batch_size: int | None = None  # rows per gradient; null: all up to 2,000, else 64, or all once these get farther
     control_variates: bool = False  # take the labels' noise out of the gradients, for twice the work
     preconditioner: str = "none"  # rmsprop, adam: a step for each parameter, found in the first 50 draws, then frozen
     momentum: float | None = None  # 0 or more, below 1; Adam's is 0.9; null: 0.97 with step_size auto, else 0
     warmup: int = 0  # steps that are dropped in any case
     draws: int | None = None  # null: until converged
-    thin: int | None = None  # steps per draw; null: 100, or up to 1,000: 3 × rows of the full loss / batch_size
+    thin: int | None = None  # steps per draw; null: 50 of all rows, else 100 to 1,000
     chains: int = 4
     budget: float = BUDGET
 
@@ -47,7 +47,9 @@ class SgldConfig:
         plain = self.step_size == "auto" or not self.momentum
         require(plain, "sampler.sgld.momentum", self.momentum, "0 with a number as step_size: that is plain SGLD")
         require(self.thin is None or self.thin >= 1, "sampler.sgld.thin", self.thin, "at least 1, or null")
-        _check_counts("sgld", self, {"batch_size": 1, "warmup": 0})
+        ok = self.batch_size is None or self.batch_size >= 1
+        require(ok, "sampler.sgld.batch_size", self.batch_size, "at least 1, or null")
+        _check_counts("sgld", self, {"warmup": 0})
 
 
 @dataclass

@@ -20,6 +20,8 @@ from llc.samplers.stopping import ROUND, Rule, Stats, front, joined, per_chain
 from llc.samplers.trace import Trace
 
 State = Any  # of all chains, with a leading axis of chains
+# (state, rounds whose draws are kept, gradients of a chain so far) -> whether to end
+Slow = Callable[[State, list[Stats], float], bool]
 
 # (share of the draws or of the budget that is done, nβ (L_n − L_n(w*)) of the draws of a round that are kept)
 Look = Callable[[float, Float[np.ndarray, "chains draws"]], None]
@@ -77,6 +79,7 @@ def collect(
     budget: float,
     start_work: float = 0.0,
     again: float | None = None,
+    slow: Slow | None = None,
     share: Callable[[State], State] | None = None,
     **static: Any,
 ) -> tuple[State, Trace]:
@@ -102,6 +105,8 @@ def collect(
         End, for the caller to tune anew, at a look in the first half of the budget that finds more than this share of
         the draws diverging, or more than are too many when it has converged, or any while the virial alone stays too
         low: they are kept out of some place. None: whatever diverges.
+    slow
+        End, for the caller to go on with other settings, at a look where this says so.
     share
         What chains have in common once they are tuned, at the end of a round: then ``tuning`` is in whole rounds.
     """
@@ -126,7 +131,11 @@ def collect(
         if (look_on := _look.get()) is not None:
             new = rounds[-1]["loss"][:, ROUND - min(ROUND, max(rule.kept(rounds), 0)) :]
             look_on(rule.done(rounds, spent), rule.llc(new))
+        looks = rule.next_look
         ended = rule.ended(rounds, spent)
+        if ended is None and slow is not None and rule.next_look > looks:
+            kept = rounds[-(-tuning // ROUND) :]
+            ended = "slow" if slow(state, kept, spent) else None
     stats = joined(rounds)
     work = float(stats.pop("work").sum(dtype=np.float64)) + start_work * len(stats["loss"])
     stats = {name: values[:, min(tuning, values.shape[1] - 1) :][:, :draws] for name, values in stats.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,15 +13,16 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from llc.posterior import Posterior, loss_at
 from llc.rows import Params, Scalar, n_rows
-from llc.rules import momentum_of, takes_all
+from llc.rules import BATCH, momentum_of, takes_all
 from llc.samplers import preconditioner as diagonal
 from llc.samplers import steps
 from llc.samplers.chains import keys, of_all
 from llc.samplers.normals import FEW, normal
-from llc.samplers.rounds import Clock, collect
+from llc.samplers.rounds import Clock, Slow, collect
 from llc.samplers.steps import Scale
 from llc.samplers.stopping import ROUND
 from llc.samplers.trace import Trace
+from llc.samplers.widened import widened
 
 EXPLODED = (5.0, 10.0)  # rise of U above U(w*), per parameter and beside: at equilibrium it is about ½ and 0
 SHRINK = 0.5  # of the step, when a chain has exploded and is set back
@@ -34,7 +34,7 @@ def sgld(
     posterior: Posterior,
     *,
     step_size: float | str,
-    batch_size: int,
+    batch_size: int | None,
     control_variates: bool,
     preconditioner: str,
     momentum: float | None,
@@ -87,6 +87,8 @@ def sgld(
         ε, in units of w², or ``auto``.
     batch_size
         Rows per gradient. With n or more, with ``auto`` half of n, the gradient is exact and no rows are drawn.
+        None: 64; with ``auto`` all rows where few are sufficient, and with no ``draws`` asked for those of up to 2,000,
+        and of more once they get farther (``llc.samplers.widened``).
     control_variates
         Use ∇L_B(w) − ∇L_B(w*) + ∇L_n(w*) for ∇L_B(w): twice the work, and no noise of the labels
         near w*.
@@ -108,33 +110,46 @@ def sgld(
     Lau et al. (2023), arXiv 2308.12108, for SGLD in LLC estimation.
     """
     auto = step_size == "auto"
-    batch = None if takes_all(step_size, batch_size, posterior.n) else batch_size
-    if thin is None:  # of so many draws as are asked for the budget is no end
-        thin = steps.thinning(posterior, batch_size, budget if draws is None else math.inf, ROUND)
-    clock = Clock()
-    key_start, key_draws = jax.random.split(key)
-    loss_star = loss_at(posterior, posterior.w_star)
-    start = _start(
-        key_start, posterior.w_star, loss_star, FLAT if auto else float(step_size),
-        scaled=preconditioner != "none", chains=chains,
-    )  # fmt: skip
-    _, trace = collect(
-        key_draws,
-        posterior,
-        start,
-        _advance,
-        (np.asarray(momentum_of(step_size, momentum), posterior.w_star.dtype), loss_star),
-        clock,
-        tuning=-(-warmup // thin) + ROUND * (preconditioner != "none"),
-        draws=draws,
-        budget=budget,
-        auto=auto,
-        batch=batch,
-        control=control_variates and batch is not None,
-        preconditioner=preconditioner,
-        thin=thin,
+    batch = (
+        None if takes_all(step_size, batch_size, draws, posterior.n, n_rows(posterior.full)) else batch_size or BATCH
     )
-    return replace(trace, correct=auto, tuned={"step_size": trace.stats["step_size"][:, -1]})
+    clock = Clock()
+    key_start, *key_draws = jax.random.split(key, 3)
+    loss_star = loss_at(posterior, posterior.w_star)
+    scaled = preconditioner != "none"
+    start = _start(
+        key_start, posterior.w_star, loss_star, FLAT if auto else float(step_size), scaled=scaled, chains=chains
+    )
+    momentum = momentum_of(step_size, momentum)
+    hyper = (np.asarray(momentum, posterior.w_star.dtype), loss_star)
+
+    def run(state: State, batch: int | None, done: float = 0.0, slow: Slow | None = None) -> tuple[State, Trace]:
+        of_draw = steps.thinning(posterior, batch, draws, budget) if thin is None else thin
+        return collect(
+            key_draws[done > 0],
+            posterior,
+            state,
+            _advance,
+            hyper,
+            clock,
+            tuning=0 if done else -(-warmup // of_draw) + ROUND * scaled,
+            draws=draws,
+            budget=budget,
+            start_work=done,
+            slow=slow,
+            auto=auto,
+            batch=batch,
+            control=control_variates and batch is not None,
+            preconditioner=preconditioner,
+            thin=of_draw,
+        )
+
+    if auto and batch is not None and batch_size is None and draws is None:
+        trace, batch = widened(run, start, batch, (1 + control_variates) * batch / posterior.n, momentum, budget)
+    else:
+        _, trace = run(start, batch)
+    tuned = {"step_size": trace.stats["step_size"][:, -1], "batch_size": np.full(chains, batch or posterior.n)}
+    return replace(trace, correct=auto, tuned=tuned)
 
 
 Rows = Int[Array, " batch"]

@@ -12,6 +12,7 @@ from jaxtyping import Array, Int, Key
 
 from llc.posterior import Posterior
 from llc.rows import Params, Scalar, n_rows
+from llc.samplers.stopping import ROUND
 
 # ε q of the steepest direction; the scheme is stable below 4. With momentum its error is of first order, not second: on
 # digits with 610 parameters λ̂ was 3.2 ± 1.2 % too high at 1, 1.4 ± 0.6 % at 1/2 and 0.6 ± 0.5 % at 1/4.
@@ -25,20 +26,28 @@ HEAT_BATCHES, HEAT_GRADIENTS = 3, 2 + GRADIENTS_PER_PRODUCT  # of a look at the 
 LLC_FLOOR = 0.1  # below it a share of λ̂ is not a sensible tolerance
 
 THIN, THIN_MOST = 100, 1000  # steps of a draw, by rule: explosions are looked for, and keys made, draw by draw
+# Of all rows. Of 32 networks of 50 parameters the errors of λ̂ were 1.4 of their standard errors at 20, where traces end
+# after 9,000 steps and slow directions are seldom seen; 1.1 at 50, for 1.2 times the gradients, and at 100, for twice.
+THIN_WHOLE = 50
 LOSS_SHARE = 1 / 9  # of the gradients of a draw's steps, that L_n of all the rows may cost, within these bounds
 ROUNDS_MIN = 4  # that a budget has room for
 
 Scale = Params | Scalar  # √G, G the diagonal preconditioner; the number 1 without one
 
 
-def thinning(posterior: Posterior, batch_size: int, budget: float, draws: int) -> int:
+def thinning(posterior: Posterior, batch: int | None, draws: int | None, budget: float) -> int:
     """Return the steps of a draw, so many that its L_n costs a small share of their gradients, within bounds.
 
     L_n of all the rows is a forward pass, a third of their gradient. With 100 steps of 64 rows it would be half
-    of all the work at 20,000 rows, and three quarters at 60,000. A round of ``draws`` takes a part of the budget only.
+    of all the work at 20,000 rows, and three quarters at 60,000. A round takes a part of the budget only, which is no
+    end to so many ``draws`` as are asked for.
     """
-    affordable = min(budget * posterior.n / (batch_size * ROUNDS_MIN * draws), THIN_MOST)
-    enough = math.ceil(GRADIENTS_PER_LOSS / LOSS_SHARE * n_rows(posterior.full) / batch_size)
+    if batch is None:
+        return THIN_WHOLE if draws is None else THIN
+    if draws is not None:
+        budget = math.inf
+    affordable = min(budget * posterior.n / (batch * ROUNDS_MIN * ROUND), THIN_MOST)
+    enough = math.ceil(GRADIENTS_PER_LOSS / LOSS_SHARE * n_rows(posterior.full) / batch)
     return max(THIN, min(enough, THIN_MOST, int(affordable)))
 
 

@@ -1,0 +1,135 @@
+"""SGLD that goes on with all rows: when, from where, and what it has spent."""
+
+from dataclasses import replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from llc import rules, seeds
+from llc.config import SgldConfig
+from llc.diagnostics import diagnose
+from llc.posterior import Batch, Posterior
+from llc.samplers.sgld import sgld
+from llc.samplers.trace import Trace
+from llc.samplers.widened import AFTER, widened
+
+H, A, GAMMA = np.array([1.0, 0.01]), 100.0, 0.1  # curvatures of L_n: the second way is filled a hundred times slower
+EXACT = float(np.sum(A * H / (A * H + GAMMA)) / 2)
+
+
+def noisy(n: int, scale: float = 1.0) -> Posterior:
+    """Return a quadratic whose minibatches are noisy along its steep direction, by the ``scale`` of its data."""
+    x = scale * np.random.default_rng(0).normal(size=(n, 2))
+    rows = Batch(jnp.asarray(x - x.mean(0), jnp.float32), jnp.zeros((n, 1)), jnp.float32(1))
+    return Posterior(_loss, rows, rows, jnp.zeros(2), jnp.float32(A), jnp.float32(GAMMA))
+
+
+def _loss(w: Any, rows: Batch) -> Any:
+    return 0.5 * jnp.mean(jnp.sum(jnp.asarray(H, w.dtype) * (rows.x - w) ** 2, axis=1))
+
+
+def draw(posterior: Posterior, **settings: Any) -> Trace:
+    return sgld(seeds.key(0, "sgld"), posterior, **{**vars(SgldConfig()), **settings})
+
+
+@pytest.fixture
+def of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take as few rows as are quick for many."""
+    monkeypatch.setattr(rules, "FEW", 128)
+
+
+def batches(trace: Trace) -> set[int]:
+    return set(trace.tuned["batch_size"].tolist())
+
+
+@pytest.mark.usefixtures("of_many")
+def test_where_the_noise_of_batches_is_what_holds_chains_up_all_rows_take_over() -> None:
+    posterior = noisy(300)
+    trace = draw(posterior)
+    assert batches(trace) == {300}
+    assert trace.ended == "converged"
+    assert trace.n_grad_evals > 4 * AFTER  # what was spent before is counted
+    assert trace.excess is not None
+    assert not trace.excess.any()
+    found = diagnose(A * (trace.loss.astype(np.float64) - float(posterior.loss(posterior.w_star))))
+    assert found.mcse is not None
+    assert abs(found.mean - EXACT) < 4 * found.mcse
+    assert draw(posterior, batch_size=64, budget=1.5 * trace.n_grad_evals / 4).ended == "budget"
+
+
+@pytest.mark.parametrize(
+    ("scale", "settings"),
+    [
+        (1.0, {"batch_size": 64, "budget": 5000.0}),  # as somebody said
+        (1.0, {"draws": 500}),  # 3,200 gradients
+        (1.0, {"budget": 3000.0}),  # half of it is spent before
+        (1.0, {"preconditioner": "rmsprop"}),  # both ways are equally fast
+        (0.3, {"budget": 5000.0}),  # a batch is worth its price
+    ],
+)
+@pytest.mark.usefixtures("of_many")
+def test_else_batches_stay(scale: float, settings: dict[str, Any]) -> None:
+    assert batches(draw(noisy(1000, scale), **settings)) == {64}
+
+
+def test_few_rows_are_all_taken_from_the_first() -> None:
+    trace = draw(noisy(rules.FEW), budget=6_000.0)
+    assert batches(trace) == {rules.FEW}
+    assert trace.stats["step_size"].min() > 0.1 / (A + GAMMA)
+
+
+@pytest.mark.parametrize(
+    ("settings", "rows"),
+    [
+        ({}, 1000),
+        ({"draws": 100}, 1000),
+        ({"batch_size": 64, "draws": 100}, 64),
+        ({"step_size": 0.1, "draws": 100}, 64),
+    ],
+)
+def test_where_few_rows_are_sufficient_all_are_taken_from_the_first(settings: dict[str, Any], rows: int) -> None:
+    posterior = noisy(1000)
+    mean, sd = posterior.full.x.mean(0), posterior.full.x.std(0)
+    posterior = replace(posterior, full=Batch(jnp.stack([mean - sd, mean + sd]), jnp.zeros((2, 1)), jnp.float32(1)))
+    trace = draw(posterior, **settings)
+    assert batches(trace) == {rows}
+    if not settings:
+        assert trace.ended == "converged"
+        assert trace.stats["step_size"].min() > 0.1 / (A + GAMMA)  # of curvature, and of no batch before
+
+
+@pytest.mark.parametrize(
+    ("spent", "step_size", "mixing", "slow"),
+    [
+        (AFTER, [0.4, 0.4, 0.4, 2.0], 0.99, True),
+        (AFTER - 1, [0.4, 0.4, 0.4, 2.0], 0.99, False),
+        (AFTER, [0.6, 0.4, 0.6, 0.6], 0.99, False),
+        (AFTER, [0.4, 0.4, 0.4, 2.0], 0.0, False),  # 10 gradients an independent draw: no step is worth more
+        (3 * AFTER, [0.4, 0.4, 0.4, 0.4], 0.99, True),
+        (3 * AFTER + 1, [0.4, 0.4, 0.4, 0.4], 0.99, False),
+        (AFTER, [0.4, 0.4, 0.4, 0.4], 1.0, True),  # they never move
+    ],
+)
+@pytest.mark.parametrize("of", ["loss", "distance2"])
+def test_what_is_asked_of_the_chains(of: str, spent: int, step_size: list[float], mixing: float, slow: bool) -> None:
+    rng, walk = np.random.default_rng(0), np.zeros((4, 200))
+    for i in range(1, 200):
+        walk[:, i] = mixing * walk[:, i - 1] + (1 - mixing) * rng.normal(size=4)
+    stats = {"loss": rng.normal(size=(4, 200)), "distance2": rng.normal(size=(4, 200)), of: walk}
+    stats["step_size"] = np.array([[9.0] * 199 + [step] for step in step_size])
+    asked: list[bool] = []
+
+    class State:
+        step_size = np.full(4, 10.0)
+
+    def run(state: Any, batch: int | None, **more: Any) -> tuple[Any, Trace]:
+        if "slow" in more:
+            asked.append(more["slow"](State, [stats], float(spent)))
+        ended = "slow" if asked == [True] and "slow" in more else "budget"
+        return State, Trace(np.zeros((4, 10)), n_grad_evals=4.0 * spent, ended=ended)
+
+    _, batch = widened(run, State, 32, 0.1, 0.97, 6.0 * AFTER)
+    assert asked == [slow]
+    assert (batch is None) == slow
