@@ -12,10 +12,13 @@ from llc.config import SgldConfig
 from llc.diagnostics import diagnose
 from llc.posterior import Batch, Posterior
 from llc.samplers.sgld import sgld
+from llc.samplers.stopping import ROUND
 from llc.samplers.trace import Trace
-from llc.samplers.widened import AFTER, widened
+from llc.samplers.widened import widened
 
 H, A, GAMMA = np.array([1.0, 0.01]), 100.0, 0.1  # curvatures of L_n: the second way is filled a hundred times slower
+THIN = 40  # steps of a draw of all rows
+AFTER = ROUND * THIN
 EXACT = float(np.sum(A * H / (A * H + GAMMA)) / 2)
 
 
@@ -50,7 +53,7 @@ def test_where_the_noise_of_batches_is_what_holds_chains_up_all_rows_take_over()
     trace = draw(posterior)
     assert batches(trace) == {300}
     assert trace.ended == "converged"
-    assert trace.n_grad_evals > 4 * AFTER  # what was spent before is counted
+    assert trace.n_grad_evals > 4 * 50 * (50 + trace.loss.shape[1] + trace.dropped)  # and what was spent before
     assert trace.excess is not None
     assert not trace.excess.any()
     found = diagnose(A * (trace.loss.astype(np.float64) - float(posterior.loss(posterior.w_star))))
@@ -65,6 +68,7 @@ def test_where_the_noise_of_batches_is_what_holds_chains_up_all_rows_take_over()
         (1.0, {"batch_size": 64, "budget": 5000.0}),  # as somebody said
         (1.0, {"draws": 500}),  # 3,200 gradients
         (1.0, {"budget": 3000.0}),  # half of it is spent before
+        (1.0, {"thin": 400, "budget": 20_000.0}),  # a round of all rows takes it all
         (1.0, {"preconditioner": "rmsprop"}),  # both ways are equally fast
         (0.3, {"budget": 5000.0}),  # a batch is worth its price
     ],
@@ -72,6 +76,12 @@ def test_where_the_noise_of_batches_is_what_holds_chains_up_all_rows_take_over()
 @pytest.mark.usefixtures("of_many")
 def test_else_batches_stay(scale: float, settings: dict[str, Any]) -> None:
     assert batches(draw(noisy(1000, scale), **settings)) == {64}
+
+
+def test_a_small_budget_has_rounds_of_all_rows_in_it() -> None:
+    trace = draw(noisy(300), budget=1_000.0)
+    assert trace.ended == "budget"
+    assert 500 < trace.n_grad_evals / 4 <= 1_000
 
 
 def test_few_rows_are_all_taken_from_the_first() -> None:
@@ -107,8 +117,8 @@ def test_where_few_rows_are_sufficient_all_are_taken_from_the_first(settings: di
         (AFTER - 1, [0.4, 0.4, 0.4, 2.0], 0.99, False),
         (AFTER, [0.6, 0.4, 0.6, 0.6], 0.99, False),
         (AFTER, [0.4, 0.4, 0.4, 2.0], 0.0, False),  # 10 gradients an independent draw: no step is worth more
-        (3 * AFTER, [0.4, 0.4, 0.4, 0.4], 0.99, True),
-        (3 * AFTER + 1, [0.4, 0.4, 0.4, 0.4], 0.99, False),
+        (4 * AFTER, [0.4, 0.4, 0.4, 0.4], 0.99, True),
+        (4 * AFTER + 1, [0.4, 0.4, 0.4, 0.4], 0.99, False),
         (AFTER, [0.4, 0.4, 0.4, 0.4], 1.0, True),  # they never move
     ],
 )
@@ -130,6 +140,23 @@ def test_what_is_asked_of_the_chains(of: str, spent: int, step_size: list[float]
         ended = "slow" if asked == [True] and "slow" in more else "budget"
         return State, Trace(np.zeros((4, 10)), n_grad_evals=4.0 * spent, ended=ended)
 
-    _, batch = widened(run, State, 32, 0.1, 0.97, 6.0 * AFTER)
+    _, batch = widened(run, State, 32, 0.1, THIN, 0.97, 8.0 * AFTER)
     assert asked == [slow]
     assert (batch is None) == slow
+
+
+@pytest.mark.parametrize("allowed", [0.0, 10.0])
+def test_chains_whose_steps_have_been_halved_away_are_not_slow_for_it(allowed: float) -> None:
+    asked: list[bool] = []
+
+    class State:
+        step_size = np.full(4, allowed)
+
+    def run(state: Any, batch: int | None, **more: Any) -> tuple[Any, Trace]:
+        if "slow" in more:
+            stats = {name: np.ones((4, 200)) for name in ("loss", "distance2")}
+            asked.append(more["slow"](State, [{**stats, "step_size": np.zeros((4, 200))}], float(AFTER)))
+        return State, Trace(np.zeros((4, 10)), n_grad_evals=4.0 * AFTER, ended="budget")
+
+    widened(run, State, 32, 0.1, THIN, 0.97, 8.0 * AFTER)
+    assert asked == [allowed > 0]

@@ -25,13 +25,13 @@ class SgldConfig:
     """Stochastic gradient Langevin dynamics. Counts are per chain."""
 
     step_size: Any = "auto"  # from curvature and gradient noise; or ε, in units of w²; see llc/samplers/sgld.py
-    batch_size: int | None = None  # rows per gradient; null: all up to 2,000, else 64, or all once these get farther
+    batch_size: int | None = None  # rows per gradient; null: 64; with auto and draws null all of few, or once faster
     control_variates: bool = False  # take the labels' noise out of the gradients, for twice the work
     preconditioner: str = "none"  # rmsprop, adam: a step for each parameter, found in the first 50 draws, then frozen
     momentum: float | None = None  # 0 or more, below 1; Adam's is 0.9; null: 0.97 with step_size auto, else 0
     warmup: int = 0  # steps that are dropped in any case
     draws: int | None = None  # null: until converged
-    thin: int | None = None  # steps per draw; null: 50 of all rows, else 100 to 1,000
+    thin: int | None = None  # steps per draw; null: 50 of all rows if draws are null, else 100 to 1,000
     chains: int = 4
     budget: float = BUDGET
 

@@ -123,8 +123,11 @@ def sgld(
     momentum = momentum_of(step_size, momentum)
     hyper = (np.asarray(momentum, posterior.w_star.dtype), loss_star)
 
+    def steps_of(batch: int | None) -> int:
+        return steps.thinning(posterior, batch, draws, budget) if thin is None else thin
+
     def run(state: State, batch: int | None, done: float = 0.0, slow: Slow | None = None) -> tuple[State, Trace]:
-        of_draw = steps.thinning(posterior, batch, draws, budget) if thin is None else thin
+        of_draw = steps_of(batch)
         return collect(
             key_draws[done > 0],
             posterior,
@@ -145,7 +148,8 @@ def sgld(
         )
 
     if auto and batch is not None and batch_size is None and draws is None:
-        trace, batch = widened(run, start, batch, (1 + control_variates) * batch / posterior.n, momentum, budget)
+        cost = (1 + control_variates) * batch / posterior.n
+        trace, batch = widened(run, start, batch, cost, steps_of(None), momentum, budget)
     else:
         _, trace = run(start, batch)
     tuned = {"step_size": trace.stats["step_size"][:, -1], "batch_size": np.full(chains, batch or posterior.n)}

@@ -43,7 +43,7 @@ def thinning(posterior: Posterior, batch: int | None, draws: int | None, budget:
     end to so many ``draws`` as are asked for.
     """
     if batch is None:
-        return THIN_WHOLE if draws is None else THIN
+        return THIN if draws is not None else max(1, min(THIN_WHOLE, int(budget / (ROUNDS_MIN * ROUND))))
     if draws is not None:
         budget = math.inf
     affordable = min(budget * posterior.n / (batch * ROUNDS_MIN * ROUND), THIN_MOST)

@@ -8,17 +8,22 @@ import numpy as np
 
 from llc.diagnostics import diagnose, settled
 from llc.samplers.rounds import State
-from llc.samplers.steps import THIN_WHOLE
+from llc.samplers.steps import ROUNDS_MIN
 from llc.samplers.stopping import CAREFUL_SHARE, ROUND, Stats, joined
 from llc.samplers.trace import Trace
 
-AFTER = ROUND * THIN_WHOLE  # gradients of the full loss: a round of all rows
 FARTHER = 2.0  # that all rows get for a gradient, at least, if they are to take over
 MEMORIES = 1.5  # of momentum, 1/(1 − c) steps, that are the least for an independent draw: 50 steps at 0.97
 
 
 def widened(
-    run: Callable[..., tuple[State, Trace]], start: State, batch: int, cost: float, momentum: float, budget: float
+    run: Callable[..., tuple[State, Trace]],
+    start: State,
+    batch: int,
+    cost: float,
+    thin: int,
+    momentum: float,
+    budget: float,
 ) -> tuple[Trace, int | None]:
     """Run a sampler with minibatches, and if all rows get farther go on with these from where the chains are.
 
@@ -32,6 +37,8 @@ def widened(
         a ``batch`` it takes all rows.
     cost
         Of a step of a minibatch, in gradients of the full loss.
+    thin
+        Steps of a draw of all rows.
     momentum
         c.
 
@@ -41,10 +48,13 @@ def widened(
     """
 
     def slow(state: State, rounds: list[Stats], spent: float) -> bool:
-        cut = float(np.median(rounds[-1]["step_size"][:, -1] / np.asarray(state.step_size)))
-        if not AFTER <= spent <= CAREFUL_SHARE * budget or FARTHER * cut > cost:
+        if not ROUND * thin <= spent <= min(CAREFUL_SHARE * budget, budget - ROUNDS_MIN * ROUND * thin):
             return False
-        return _price(rounds, spent) > FARTHER * MEMORIES / (1 - momentum)
+        allowed = np.asarray(state.step_size)  # 0 where explosions have halved it away
+        cut = np.divide(rounds[-1]["step_size"][:, -1], allowed, out=np.ones_like(allowed), where=allowed > 0)
+        if FARTHER * float(np.median(cut)) > cost:
+            return False
+        return _price(rounds, spent) > FARTHER * max(MEMORIES / (1 - momentum), thin)
 
     state, trace = run(start, batch, slow=slow)
     if trace.ended == "slow":
