@@ -111,19 +111,29 @@ def test_where_few_rows_are_sufficient_all_are_taken_from_the_first(settings: di
 
 
 @pytest.mark.parametrize(
-    ("spent", "step_size", "mixing", "slow"),
+    ("spent", "budget", "step_size", "mixing", "slow"),
     [
-        (AFTER, [0.4, 0.4, 0.4, 2.0], 0.99, True),
-        (AFTER - 1, [0.4, 0.4, 0.4, 2.0], 0.99, False),
-        (AFTER, [0.6, 0.4, 0.6, 0.6], 0.99, False),
-        (AFTER, [0.4, 0.4, 0.4, 2.0], 0.0, False),  # 10 gradients an independent draw: no step is worth more
-        (4 * AFTER, [0.4, 0.4, 0.4, 0.4], 0.99, True),
-        (4 * AFTER + 1, [0.4, 0.4, 0.4, 0.4], 0.99, False),
-        (AFTER, [0.4, 0.4, 0.4, 0.4], 1.0, True),  # they never move
+        (AFTER, 20 * AFTER, [0.4, 0.4, 0.4, 2.0], 0.99, True),
+        (AFTER - 1, 20 * AFTER, [0.4, 0.4, 0.4, 2.0], 0.99, False),
+        (AFTER, 20 * AFTER, [0.6, 0.4, 0.6, 0.6], 0.99, False),
+        (
+            AFTER,
+            20 * AFTER,
+            [0.4, 0.4, 0.4, 2.0],
+            0.0,
+            False,
+        ),  # 10 gradients an independent draw: no step is worth more
+        (10 * AFTER, 20 * AFTER, [0.4, 0.4, 0.4, 0.4], 0.99, True),
+        (10 * AFTER + 1, 20 * AFTER, [0.4, 0.4, 0.4, 0.4], 0.99, False),  # less is left than was spent
+        (2 * AFTER, 6 * AFTER, [0.4, 0.4, 0.4, 0.4], 0.99, True),
+        (2 * AFTER + 1, 6 * AFTER, [0.4, 0.4, 0.4, 0.4], 0.99, False),  # no four rounds of all rows are left
+        (AFTER, 20 * AFTER, [0.4, 0.4, 0.4, 0.4], 1.0, True),  # they never move
     ],
 )
 @pytest.mark.parametrize("of", ["loss", "distance2"])
-def test_what_is_asked_of_the_chains(of: str, spent: int, step_size: list[float], mixing: float, slow: bool) -> None:
+def test_what_is_asked_of_the_chains(
+    of: str, spent: int, budget: int, step_size: list[float], mixing: float, slow: bool
+) -> None:
     rng, walk = np.random.default_rng(0), np.zeros((4, 200))
     for i in range(1, 200):
         walk[:, i] = mixing * walk[:, i - 1] + (1 - mixing) * rng.normal(size=4)
@@ -140,7 +150,7 @@ def test_what_is_asked_of_the_chains(of: str, spent: int, step_size: list[float]
         ended = "slow" if asked == [True] and "slow" in more else "budget"
         return State, Trace(np.zeros((4, 10)), n_grad_evals=4.0 * spent, ended=ended)
 
-    _, batch = widened(run, State, 32, 0.1, THIN, 0.97, 8.0 * AFTER)
+    _, batch = widened(run, State, 32, 0.1, THIN, 0.97, float(budget))
     assert asked == [slow]
     assert (batch is None) == slow
 
