@@ -140,19 +140,22 @@ def test_what_is_asked_of_the_chains(
     stats = {"loss": rng.normal(size=(4, 200)), "distance2": rng.normal(size=(4, 200)), of: walk}
     stats["step_size"] = np.array([[9.0] * 199 + [step] for step in step_size])
     asked: list[bool] = []
+    begun: list[Any] = []
 
     class State:
         step_size = np.full(4, 10.0)
 
     def run(state: Any, batch: int | None, **more: Any) -> tuple[Any, Trace]:
+        begun.append(state)
         if "slow" in more:
             asked.append(more["slow"](State, [stats], float(spent)))
         ended = "slow" if asked == [True] and "slow" in more else "budget"
         return State, Trace(np.zeros((4, 10)), n_grad_evals=4.0 * spent, ended=ended)
 
-    _, batch = widened(run, State, 32, 0.1, THIN, 0.97, float(budget))
+    _, batch = widened(run, "start", 32, 0.1, THIN, 0.97, float(budget))
     assert asked == [slow]
     assert (batch is None) == slow
+    assert begun == ["start", State][: 1 + slow]
 
 
 @pytest.mark.parametrize("allowed", [0.0, 10.0])
