@@ -54,8 +54,8 @@ def measure(command: list[str], jobs: int) -> tuple[float, float]:
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
             copy(ROOT / part, Path(folder, part))
         Path(folder, "conf/sweep/many.yaml").write_text(SWEEP.format(jobs=jobs))
-        cache = str(Path(folder, ".cache/jax"))
-        env = os.environ | {"JAX_COMPILATION_CACHE_DIR": cache, "PYTHONPATH": folder}
+        env = os.environ | {"PYTHONPATH": folder}
+        env.pop("JAX_COMPILATION_CACHE_DIR", None)  # each way keeps what it compiles where it does by itself
         env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env["PATH"]])
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)

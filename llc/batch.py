@@ -101,7 +101,8 @@ def _run(train: str, arguments: list[str]) -> None:
     GlobalHydra.instance().clear()
     sys.argv = [train, *arguments]
     try:
-        runpy.run_path(train, run_name="__main__")
+        # Whole, as Python itself has it: Hydra goes to the job's folder, from where train.py looks beside itself.
+        runpy.run_path(os.path.abspath(train), run_name="__main__")
     except SystemExit as end:  # Hydra has printed why
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)

@@ -30,6 +30,7 @@ print(os.getpid(), *sys.argv[1:], flush=True)
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "late": late,
     "below": lambda: os.system("echo from below"),
+    "moved": lambda: (os.chdir("/"), print(os.path.abspath(__file__))),
 }[sys.argv[1]]()
 print("end")
 """
@@ -56,6 +57,12 @@ def test_jobs_of_a_batch_share_a_process_and_have_their_own_logs(tmp_path: Path)
     assert first == [f"{pid} well threads=1", "end"]
     assert second == [f"{pid} below threads=1", "from below", "end"]
     assert third == first
+
+
+def test_a_job_knows_where_it_is_when_hydra_has_gone_to_its_folder(tmp_path: Path) -> None:
+    """``train.py`` keeps what is compiled beside itself: it was in the folder of the first job of each batch."""
+    [moved] = run(tmp_path, "moved")
+    assert moved[1] == str(tmp_path / "train.py")
 
 
 def test_a_job_that_fails_leaves_its_log_and_the_next_goes_on_in_the_same_process(tmp_path: Path) -> None:
