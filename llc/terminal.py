@@ -29,8 +29,10 @@ def bar(sampler: str) -> Iterator[None]:
     with tqdm(total=1.0, desc=sampler, bar_format=FORMAT, file=sys.stderr, dynamic_ncols=True) as shown:
         total, count = 0.0, 0
 
-        def look(share: float, llc: Float[np.ndarray, "chains draws"]) -> None:
+        def look(share: float, llc: Float[np.ndarray, "chains draws"], first: bool) -> None:
             nonlocal total, count
+            if first:
+                total, count = 0.0, 0
             total, count = total + float(llc.sum(dtype=np.float64)), count + llc.size
             found = f"{count // len(llc)} draws, λ̂ = {total / count:.4g}" if count else "warm-up"
             shown.set_postfix_str(found, refresh=False)

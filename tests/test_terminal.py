@@ -35,6 +35,15 @@ def test_a_terminal_has_a_bar_with_the_draws_and_the_estimate_so_far(monkeypatch
     assert f"130 draws, λ̂ = {found:.4g}" in shown
 
 
+def test_draws_that_a_sampler_begins_anew_without_are_not_in_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(tty=True)
+    monkeypatch.setattr("sys.stderr", terminal)
+    with bar("sgld"):
+        run_drifting(draws=250)
+        run_drifting(draws=130, tuning=20)
+    assert "130 draws, λ̂ = " in terminal.getvalue().rsplit("\r", 1)[-1]
+
+
 def test_a_log_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal(tty=False)
     monkeypatch.setattr("sys.stderr", terminal)
@@ -45,7 +54,7 @@ def test_a_log_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_who_looks_is_told_of_each_round_and_changes_nothing() -> None:
     seen: list[tuple[float, int]] = []
-    with watched(lambda share, llc: seen.append((share, llc.shape[1]))):
+    with watched(lambda share, llc, _: seen.append((share, llc.shape[1]))):
         trace = run_drifting(budget=1000.0, tuning=75)
     again = run_drifting(budget=1000.0, tuning=75)
     assert np.array_equal(trace.loss, again.loss)

@@ -23,8 +23,9 @@ State = Any  # of all chains, with a leading axis of chains
 # (state, rounds whose draws are kept, gradients of a chain so far) -> whether to end
 Slow = Callable[[State, list[Stats], float], bool]
 
-# (share of the draws or of the budget that is done, nβ (L_n − L_n(w*)) of the draws of a round that are kept)
-Look = Callable[[float, Float[np.ndarray, "chains draws"]], None]
+# (share of the draws or of the budget that is done, nβ (L_n − L_n(w*)) of the draws of a round that are kept, whether
+# they are the first: a sampler may begin anew)
+Look = Callable[[float, Float[np.ndarray, "chains draws"], bool], None]
 _look: ContextVar[Look | None] = ContextVar("look", default=None)
 
 
@@ -129,13 +130,13 @@ def collect(
             state = share(state)
         spent += per_chain(rounds[-1])
         if (look_on := _look.get()) is not None:
-            new = rounds[-1]["loss"][:, ROUND - min(ROUND, max(rule.kept(rounds), 0)) :]
-            look_on(rule.done(rounds, spent), rule.llc(new))
+            kept = rule.kept(rounds)
+            new = rounds[-1]["loss"][:, ROUND - min(ROUND, max(kept, 0)) :]
+            look_on(rule.done(rounds, spent), rule.llc(new), kept <= ROUND)
         looks = rule.next_look
         ended = rule.ended(rounds, spent)
         if ended is None and slow is not None and rule.next_look > looks:
-            kept = rounds[-(-tuning // ROUND) :]
-            ended = "slow" if slow(state, kept, spent) else None
+            ended = "slow" if slow(state, rounds[-(-tuning // ROUND) :], spent) else None
     stats = joined(rounds)
     work = float(stats.pop("work").sum(dtype=np.float64)) + start_work * len(stats["loss"])
     stats = {name: values[:, min(tuning, values.shape[1] - 1) :][:, :draws] for name, values in stats.items()}
