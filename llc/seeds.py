@@ -24,7 +24,4 @@ def key(seed: int, name: str) -> Key[Array, ""]:
     """Return the JAX key of stream ``name``: for initialisation, training and samplers."""
     import jax
 
-    from llc.threefry import unroll
-
-    unroll()  # here, where all of JAX's random numbers begin
     return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))

@@ -1,12 +1,8 @@
-"""Threefry, JAX's random words, as a CPU makes them fastest."""
+"""Threefry, which makes JAX's random words, without a loop."""
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
-from jax.extend.random import threefry2x32_p
-from jax.interpreters import mlir
 from jaxtyping import Array, UInt32
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -33,14 +29,3 @@ def words(
             x1 = x0 ^ (x1 << np.uint32(by) | x1 >> np.uint32(32 - by))
         x0, x1 = x0 + keys[(group + 1) % 3], x1 + keys[(group + 2) % 3] + np.uint32(group + 1)
     return x0, x1
-
-
-@cache
-def unroll() -> None:
-    """Have this process compile JAX's own random numbers without a loop. They are the same, bit for bit.
-
-    On a CPU JAX compiles the rounds as a loop, and a kernel of NumPyro's or BlackJAX's has five, each of sixteen small
-    operations at each draw or step: a tenth of what four samplers of 51 parameters compile, and 3 to 9 % of what
-    ``nuts`` and ``mclmc`` then take for a gradient.
-    """
-    mlir.register_lowering(threefry2x32_p, mlir.lower_fun(words, multiple_results=True), platform="cpu")

@@ -1,4 +1,4 @@
-"""Random words are Threefry's, JAX's own, and a program makes them without a loop."""
+"""Random words are Threefry's, and JAX's own."""
 
 import jax
 import jax.extend
@@ -6,7 +6,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from llc import seeds
 from llc.threefry import words
 
 
@@ -29,16 +28,3 @@ def test_words_are_those_of_jax() -> None:
     x0, x1 = (jax.random.bits(jax.random.key(i), (1000,)) for i in range(2))
     expected = jax.extend.random.threefry_2x32(key, jnp.concatenate([x0, x1]))
     np.testing.assert_array_equal(np.concatenate(words(*key, x0, x1)), expected)
-
-
-def test_a_program_makes_those_of_jax_without_a_loop() -> None:
-    key = seeds.key(3, "sampler/nuts")
-
-    def drawn(key: jax.Array) -> tuple[jax.Array, ...]:
-        return jax.random.normal(key, (4, 51)), jax.random.key_data(jax.random.split(key, (2, 3))), jax.random.bits(key)
-
-    compiled = jax.jit(drawn).lower(key).compile()
-    assert "while" not in compiled.as_text()
-    counter = jnp.arange(6, dtype=jnp.uint32)
-    made = np.stack(words(*jax.random.key_data(key), jnp.zeros_like(counter), counter), axis=1)
-    np.testing.assert_array_equal(compiled(key)[1], made.reshape(2, 3, 2))
