@@ -58,6 +58,7 @@ rule partial:
 
 
 onstart:
+    keep_planned_jobs()
     show_plans()
     watch()
 

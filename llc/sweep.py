@@ -8,19 +8,16 @@ imported then, and Hydra with it. Without JAX.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import re
 import shlex
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from llc import kept
-from llc.artifacts import write_text
 from llc.config import ConfigError, nearest, require
 from llc.records import column_of
 
@@ -142,23 +139,3 @@ def table(jobs: list[SweepJob]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def main() -> None:
-    """Write ``jobs.csv`` of a sweep: ``python -m llc.sweep NAME CONF FILE KEEP``."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("name")
-    parser.add_argument("conf", type=Path)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("keep", type=Path, help="where expanded sweeps are kept")
-    args = parser.parse_args()
-    try:
-        jobs = load(args.name, args.conf, Path.cwd(), args.keep)
-    except ConfigError as error:
-        sys.exit(str(error))
-    args.file.parent.mkdir(parents=True, exist_ok=True)
-    write_text(args.file, table(jobs))
-
-
-if __name__ == "__main__":
-    main()

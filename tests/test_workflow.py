@@ -93,6 +93,21 @@ def test_a_csv_of_jobs_shares_its_runs_with_a_grid(project: Project) -> None:
     assert project.planned("points") == {"jobs": 1, "summary": 1, "figures": 1}
 
 
+def test_a_sweep_that_is_edited_while_it_runs_is_finished_as_it_was_planned(project: Project) -> None:
+    project.sweep("edited", sampler__sgld__step_size="1e-5,2e-5")
+    command = ["snakemake", "--cores", "1", "--until", "summary", "--config", "sweep=edited"]
+    with subprocess.Popen(command, cwd=project.folder, env=project.env, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        said = ""
+        for line in running.stderr:
+            said += line
+            if line.startswith("sweep edited: 2 jobs"):  # before any job starts
+                project.sweep("edited", sampler__sgld__step_size="1e-5,2e-5,3e-5")
+    assert running.returncode == 0, said
+    assert len(project.table("edited")) == len(project.table("edited", "jobs.csv")) == 2
+    assert project.planned("edited") == {"jobs": 1, "run": 1, "summary": 1, "figures": 1}
+
+
 def test_plain_hydra_runs_the_same_jobs_with_the_same_numbers(project: Project) -> None:
     done = project.command(sys.executable, "train.py", "-m", "+sweep=one")
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from llc import locks, plan, progress, sweep
+from llc.artifacts import write_text
 from llc.config import ConfigError, nearest
 from llc.stamps import not_ahead, stamp
 
@@ -169,6 +170,17 @@ def input_of_jobs(wildcards):
     if not table.exists() or table.read_bytes() == wanted.encode():
         return []
     return stamp(STALE, f"{wildcards.sweep}.jobs", table)
+
+
+def planned_jobs(name):
+    """Return the file with the list of a sweep's jobs as they were planned: its own may have been edited since."""
+    return CACHE / "jobs" / f"{name}.csv"
+
+
+def keep_planned_jobs():
+    for name, made in PLANS.items():
+        planned_jobs(name).parent.mkdir(exist_ok=True)
+        write_text(planned_jobs(name), sweep.table(made.jobs))
 
 
 # These take `output` so that Snakemake does not compare them: the same job spelled

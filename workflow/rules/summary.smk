@@ -9,13 +9,10 @@ rule jobs:
         "results/sweeps/{sweep}/jobs.csv",
     log:
         "results/sweeps/{sweep}/jobs.log",
-    conda:
-        "../../envs/llc.yaml"
     params:
-        conf=CONF,
-        plans=CACHE / "plans",
+        planned=lambda wildcards: planned_jobs(wildcards.sweep),
     shell:
-        "python -m llc.sweep {wildcards.sweep:q} {params.conf:q} {output:q} {params.plans:q} > {log:q} 2>&1"
+        "cp {params.planned:q} {output:q} 2> {log:q}"
 
 
 rule part:
