@@ -32,11 +32,24 @@ def note(folder: Path, tables: Iterable[str], runs: Mapping[str, str], jobs: str
 def as_noted(folder: Path, runs: Mapping[str, str], jobs: str) -> bool:
     """Return whether the tables are those that were written, of the same jobs, whose runs found the same."""
     try:
-        about: dict[str, Any] = json.loads((folder / TABLES).read_text(encoding="utf-8"))
-        tables = all(digest(folder / name) == wanted for name, wanted in about["tables"].items())
-        return tables and about["runs"] == _of(runs) and about["jobs"] == _sha256(jobs)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        tables = _read(folder)["tables"].items()
+        return are_of(folder, runs, jobs) and all(digest(folder / name) == wanted for name, wanted in tables)
+    except (OSError, KeyError, AttributeError):
         return False
+
+
+def are_of(folder: Path, runs: Mapping[str, str], jobs: str) -> bool:
+    """Return whether the tables were made of the same jobs, whose runs found the same."""
+    about = _read(folder)
+    return about.get("runs") == _of(runs) and about.get("jobs") == _sha256(jobs)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        about = json.loads((folder / TABLES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 def _of(runs: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from llc import plan, records
 from llc.failures import reason
 from llc.plan import Plan
-from llc.records import METRICS, PAGE
+from llc.records import BEFORE, METRICS, PAGE
 from llc.sweep import SweepJob
 
 STAGES = ("run", "target")  # the rules that are told of here
@@ -159,14 +159,20 @@ def summary(before: Plan, results: Path, keep_code: bool, seconds: float) -> str
         The time that it took.
     """
     after = plan.make(before.name, before.jobs, results, keep_code)
-    trained = [i for i, state in before.targets.items() if state.kind != "done"]
-    trained_s = [plan.target_state(results / "targets" / i, keep_code).core_s or 0.0 for i in trained]
-    done = [run_id for run_id, state in after.runs.items() if state.kind == "done"]
-    reused = [run_id for run_id in done if before.runs[run_id].made_ns == after.runs[run_id].made_ns]
-    made = len(done) - len(reused)
-    failed = sum(state.kind == "failed" for state in after.runs.values())
-    left = len(after.runs) - len(done) - failed
-    core_s = sum(after.runs[i].core_s or 0.0 for i in set(done) - set(reused)) + sum(trained_s)
+    trained = {
+        i: plan.target_state(results / "targets" / i, keep_code)
+        for i, state in before.targets.items()
+        if state.kind != "done"
+    }
+    # What was to be made again and was not has an older result.
+    same = {i for i, state in after.runs.items() if state.kind == "done" and state.made_ns == before.runs[i].made_ns}
+    reused = {i for i in same if before.runs[i].kind == "done"}
+    done = [i for i, state in after.runs.items() if state.kind == "done" and i not in same - reused]
+    without = {job.run_id for job in after.jobs if job.target_id in trained and trained[job.target_id].kind == "failed"}
+    failed = sum(state.kind == "failed" or i in (same - reused) & without for i, state in after.runs.items())
+    made, left = len(done) - len(reused), len(after.runs) - len(done) - failed
+    core_s = sum(after.runs[i].core_s or 0.0 for i in set(done) - reused)
+    core_s += sum(state.core_s or 0.0 for state in trained.values())
     statuses = Counter(status for i in done for status in _statuses(results / "runs" / i / METRICS))
     counts = {"made": made, "reused": len(reused), "failed": failed} | ({"not run": left} if left else {})
     took = f"{duration(seconds)}, {core_s / 3600:.2g} core-hours"
@@ -178,6 +184,8 @@ def summary(before: Plan, results: Path, keep_code: bool, seconds: float) -> str
     if len(done) < len(after.runs):
         asked = shlex.quote(f"sweep={after.name}")
         lines.append(f"  tables     of what is there: snakemake --cores 1 --config {asked} partial=true")
+        if (folder / BEFORE).exists():
+            lines.append(f"  before     {folder / BEFORE}: tables of other results than are there now")
     else:
         lines += [
             f"  {word:<9}  {folder / file}"

@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 METRICS = "metrics_summary.csv"
 RUN_INFO = "run_info.json"
+BEFORE = "before"  # the folder of a sweep's tables that are no longer its own
 PAGE, MADE = "report.html", "made.json"  # of a sweep's figures: their page, and what they were made from
 TEXT = ("sampler", "status", "reason")  # the columns of metrics_summary.csv that are not numbers
 # Of the tables of a sweep, but for its swept keys and those columns that are named after samplers and other data.

@@ -7,7 +7,6 @@ left behind never enters a table.
 from __future__ import annotations
 
 import argparse
-import csv
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from llc.accuracy import accuracy
 from llc.artifacts import whole
 from llc.failures import log_of, reason
 from llc.joblist import read_jobs
-from llc.records import METRICS, PAGE, BadRun, Run, Value
+from llc.records import BEFORE, METRICS, PAGE, BadRun, Run, Value
 
 JOB_COLUMNS = ["job_id", "run_id"]
 COMMON_COLUMNS = ["n_data", "target_params", "seed"]
@@ -149,11 +148,12 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
     tables = {"estimates.csv": estimates, "failures.csv": failures, "summary.csv": summarise(done, runs)}
     for name, table in tables.items():
         _write(table, into / name)
-    found = {run.about["run_id"]: run.about["files"][METRICS]["sha256"] for run in runs}
+    if not partial:
+        shutil.rmtree(folder / BEFORE, ignore_errors=True)
     made.note(
         into,
         [*tables, *(["accuracy.csv"] if len(near) else [])],
-        found,
+        _found(runs),
         (folder / "jobs.csv").read_text(encoding="utf-8"),
     )
     if differ := mixed(runs):
@@ -164,23 +164,27 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
 def write_failures(folder: Path) -> pd.DataFrame:
     """Write ``failures.csv``: each job without a result, why, and where its log is; also if there is an older result.
 
-    A summary of other jobs than the sweep now has is removed with its figures, not left to be taken for it.
+    Tables of other jobs than the sweep now has, or of other results, are moved into ``folder/before`` with the figures
+    and the page, not left to be taken for its own.
     """
     jobs = read_jobs(folder / "jobs.csv")
     results = folder.parent.parent
     failures = _failures(jobs, results, {i: reason(log) for i, log in _untrained(jobs, results).items()})
     _write(failures, folder / "failures.csv")
-    summary = folder / "summary.csv"
-    if summary.exists() and _ids(summary) != list(jobs["run_id"]):
-        for name in ("summary.csv", "accuracy.csv", PAGE):
-            (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / "figures", ignore_errors=True)
+    if (folder / "summary.csv").exists():
+        _, runs, _ = gathering.of_jobs(jobs, results)
+        if not made.are_of(folder, _found(runs), (folder / "jobs.csv").read_text(encoding="utf-8")):
+            shutil.rmtree(folder / BEFORE, ignore_errors=True)
+            (folder / BEFORE).mkdir()
+            for name in ("summary.csv", "estimates.csv", "accuracy.csv", made.TABLES, PAGE, "figures"):
+                if (folder / name).exists():
+                    (folder / name).rename(folder / BEFORE / name)
     return failures
 
 
-def _ids(summary: Path) -> list[str]:
-    with summary.open(newline="", encoding="utf-8", errors="replace") as file:
-        return [row.get("run_id", "") for row in csv.DictReader(file)]
+def _found(runs: Sequence[Run]) -> dict[str, str]:
+    """Return the digest of what each run has found, by its id."""
+    return {run.about["run_id"]: run.about["files"][METRICS]["sha256"] for run in runs}
 
 
 def _untrained(jobs: pd.DataFrame, results: Path) -> dict[str, Path]:

@@ -112,6 +112,20 @@ def test_the_end_counts_what_was_made_reused_failed_and_not_converged(sweep: Swe
     assert lines[2:] == [f"  table      {table}"]  # and no page, as there is none
 
 
+def test_the_end_counts_an_older_result_that_was_to_be_made_again_as_failed_or_not_run(sweep: Sweep) -> None:
+    for job in JOBS[1:4]:
+        sweep.finish(job.run_id, 1.0)
+    before = plan.make("x", JOBS[:4], sweep.results, keep_code=False, again="target")
+    sweep.finish(JOBS[1].run_id, 2.0)
+    sweep.fail("target", JOBS[3].target_id)
+    said = progress.summary(before, sweep.results, keep_code=False, seconds=75.0).splitlines()
+    assert said[0].startswith("sweep x: runs 1 made, 0 reused, 1 failed, 2 not run;")
+    assert said[1] == "  estimates  1 ok"
+    (sweep.results / "sweeps/x/before").mkdir(parents=True)
+    said = progress.summary(before, sweep.results, keep_code=False, seconds=75.0).splitlines()
+    assert said[-1] == f"  before     {sweep.results}/sweeps/x/before: tables of other results than are there now"
+
+
 def test_snakemake_is_quiet_about_runs_but_not_about_the_rest() -> None:
     quiet = Quiet()
     for shown in (

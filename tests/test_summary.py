@@ -393,21 +393,50 @@ def test_a_job_that_waits_for_its_turn_is_not_started(results: Results) -> None:
     assert results.reason(0) == "not started"
 
 
-def test_a_summary_of_other_jobs_is_removed_with_its_figures(results: Results) -> None:
+TABLES = ("summary.csv", "estimates.csv", "tables.json", "report.html", "figures")
+
+
+def there(folder: Path) -> list[str]:
+    return [name for name in TABLES if (folder / name).exists()]
+
+
+@pytest.fixture
+def finished(results: Results) -> Results:
     results.finish(0, 1, 2)
     write_summary(results.folder)
     (results.folder / "figures/along").mkdir(parents=True)
     (results.folder / "report.html").touch()
-    write_jobs(results.folder / "jobs.csv", [results.row(0), results.row(1)])
-    write_failures(results.folder)
-    assert not [name for name in ("summary.csv", "figures", "report.html") if (results.folder / name).exists()]
+    return results
 
 
-def test_a_summary_of_the_same_jobs_is_kept(results: Results) -> None:
-    results.finish(0, 1, 2)
-    write_summary(results.folder)
-    write_failures(results.folder)
-    assert (results.folder / "summary.csv").exists()
+def test_tables_of_other_jobs_are_moved_away_with_figures_and_page(finished: Results) -> None:
+    write_jobs(finished.folder / "jobs.csv", [finished.row(0), finished.row(1)])
+    write_failures(finished.folder)
+    assert there(finished.folder) == []
+    assert there(finished.folder / "before") == list(TABLES)
+
+
+def test_so_are_tables_of_runs_that_are_gone_or_have_found_something_else(finished: Results) -> None:
+    (finished.runs[1] / "metrics_summary.csv").unlink()
+    write_failures(finished.folder)
+    assert there(finished.folder) == []
+    finished.finish(1)
+    write_summary(finished.folder)
+    assert not (finished.folder / "before").exists()  # superseded
+    write_run(finished.runs[2], finished.ids[2], nuts=99.0, sgld=98.0)
+    write_failures(finished.folder)
+    assert there(finished.folder) == []
+    assert "99.0" not in (finished.folder / "before/estimates.csv").read_text()
+    write_failures(finished.folder)  # there is nothing newer to put in its place
+    assert there(finished.folder / "before") == ["summary.csv", "estimates.csv", "tables.json"]
+
+
+def test_tables_of_the_same_jobs_and_results_are_kept(finished: Results) -> None:
+    for _ in range(2):
+        finished.train(2, log="MemoryError\n")  # in vain: its run is as it was
+        (finished.target_folders[2] / "target.json").unlink()
+        assert len(write_failures(finished.folder)) == 1
+        assert there(finished.folder) == list(TABLES)
 
 
 # ----------------------------------------------------------------------------------- damage
