@@ -9,7 +9,7 @@ import json
 import os
 import platform
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,7 +22,7 @@ import yaml
 from llc import __version__, code
 from llc.config import Job
 from llc.ids import SCHEMA, run_id, target_id
-from llc.records import METRICS
+from llc.records import METRICS, BadRun, read_info
 
 if TYPE_CHECKING:
     from llc.estimator import Estimate
@@ -80,11 +80,13 @@ def is_made(folder: Path, job: Job) -> bool:
 
 
 def other_run(folder: Path, job: Job) -> str | None:
-    """Return the id of the run whose result the folder holds, if it is not that of ``job``."""
+    """Return the id of the run whose result the folder holds, if it is whole and not that of ``job``."""
     if job.stage == "target" or not (folder / METRICS).exists():
         return None
-    found: str = json.loads((folder / "run_info.json").read_text(encoding="utf-8"))["run_id"]
-    return None if found == run_id(job) else found
+    with suppress(BadRun):
+        found: str = read_info(folder)["run_id"]
+        return None if found == run_id(job) else found
+    return None
 
 
 def begin(folder: Path, job: Job) -> None:

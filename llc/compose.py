@@ -34,6 +34,7 @@ THREADS = ("NPROC", "JAX_NUM_CPU_DEVICES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THRE
 NOW = "${now:%Y-%m-%d}/${now:%H-%M-%S-%f}"
 FOLDERS = {"run": {"dir": f"outputs/{NOW}"}, "sweep": {"dir": f"multirun/{NOW}", "subdir": "${hydra.job.num}"}}
 GARBAGE_EVERY = 50_000  # objects more than before; Python looks at 700
+_threads: dict[str, int] = {}  # "jax": that it has, whatever a job's own code has made of the environment since
 FULL_KEY = re.compile(r"full_key: (\S+)")  # how OmegaConf ends its messages
 
 
@@ -230,8 +231,9 @@ def before_jax(threads: int, cache: Path) -> None:
     """
     from threadpoolctl import threadpool_limits
 
-    if "jax" in sys.modules and os.environ.get("NPROC") != str(threads):
+    if "jax" in sys.modules and str(_threads.get("jax", os.environ.get("NPROC"))) != str(threads):
         raise ConfigError(f"threads={threads}: one process has one number of threads; run the others separately")
+    _threads["jax"] = threads
     for variable in THREADS:
         os.environ[variable] = str(threads)
     threadpool_limits(threads)

@@ -59,8 +59,8 @@ def run(job: Job, folder: Path, import_s: float = 0.0) -> None:
             if waited and artifacts.is_made(folder, job):
                 log.info("another process has made it meanwhile")
                 return
-            if waited and (other := artifacts.other_run(folder, job)):
-                raise RuntimeError(f"hydra.run.dir={folder}: run {other} was made in it meanwhile; give each its own")
+            if other := artifacts.other_run(folder, job):
+                raise RuntimeError(f"hydra.run.dir={folder}: run {other} is in it; give each its own, or delete it")
             forget()
             # A block and not a global switch: a multirun may mix precisions in one process.
             with jax.enable_x64(job.precision == "float64"):

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from llc import artifacts
+from llc import artifacts, compose
 from llc.compose import SAVED_BY_HYDRA, THREADS, before_jax, check_keys, command_line, parse
 from llc.config import ConfigError, Job
 from llc.ids import run_id
@@ -419,6 +419,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     ):
         monkeypatch.setenv(variable, "")  # restored afterwards, whatever the test sets
         os.environ.pop(variable)
+    monkeypatch.setattr(compose, "_threads", {})
     return monkeypatch
 
 
@@ -445,6 +446,8 @@ def test_another_number_of_threads_after_jax_is_refused(environment: pytest.Monk
 def test_the_same_number_of_threads_after_jax_is_fine(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setitem(sys.modules, "jax", ModuleType("jax"))
     environment.setenv("NPROC", "2")
+    before_jax(2, tmp_path)
+    environment.setenv("NPROC", "7")  # by the code of a job: the next in its process is not to fail for it
     before_jax(2, tmp_path)
 
 

@@ -119,12 +119,13 @@ def test_a_file_that_is_saved_while_a_job_starts_fails_it(
         jobs.run(of, tmp_path / "run")
 
 
-def test_a_job_that_waited_for_another_in_its_folder_leaves_its_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("waited", [False, True])
+def test_a_job_leaves_the_result_of_another_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waited: bool
 ) -> None:
     write_run(tmp_path, "0123456789ab", {"sgld": 1.0})
     before = (tmp_path / "metrics_summary.csv").read_text()
-    monkeypatch.setattr(locks, "alone", lambda _: nullcontext(True))
-    with pytest.raises(RuntimeError, match="run 0123456789ab was made in it meanwhile; give each its own"):
+    monkeypatch.setattr(locks, "alone", lambda _: nullcontext(waited))
+    with pytest.raises(RuntimeError, match="run 0123456789ab is in it; give each its own, or delete it"):
         jobs.run(job(), tmp_path)
     assert (tmp_path / "metrics_summary.csv").read_text() == before

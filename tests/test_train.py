@@ -113,6 +113,7 @@ def test_a_sampler_that_diverges_is_a_row_and_the_others_stand(tmp_path: Path) -
 def test_a_crash_is_a_nonzero_exit_a_reason_in_the_log_and_no_result(tmp_path: Path) -> None:
     finished = train(tmp_path, *TINY, "hydra.run.dir=run")
     assert finished.returncode == 0, finished.stderr
+    (tmp_path / "run/run_info.json").unlink()  # else it would be kept
     crashed = train(tmp_path, *TINY, "hydra.run.dir=run", "training.optimizer=sgd", "training.learning_rate=1e30")
     assert crashed.returncode == 1
     assert not (tmp_path / "run/metrics_summary.csv").exists()
