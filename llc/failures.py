@@ -32,4 +32,5 @@ def reason(log: Path) -> str:
             return line
     if lines and lines[-1].startswith(OWN_ERROR):
         return lines[-1]
-    return f"stopped without an exception, as when it is killed; its log ends: {lines[-1] if lines else '(empty)'}"
+    how = "stopped without an exception, as when it is killed or its own code exits"
+    return f"{how}; its log ends: {lines[-1] if lines else '(empty)'}"

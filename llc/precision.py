@@ -10,6 +10,8 @@ from jaxtyping import Float
 from llc.limits import LATTICE_MAX, OFFSET_MAX, ROUNDED_MAX
 from llc.samplers.trace import Trace
 
+ROUNDING_MOST = 1e-3  # share of L_n(w*) that rounding is thought to change
+
 
 def too_coarse(
     trace: Trace,
@@ -40,6 +42,8 @@ def too_coarse(
     offset = off_at_star(trace, "loss", loss_star, nbeta, mcse)
     if offset:
         remedy = "precision=float64, or data that are centred"
+        if abs(trace.star["loss"] - loss_star) > ROUNDING_MOST * abs(loss_star):
+            remedy += "; or the model or the data are others each time they are made, and must be drawn from a seed"
         return f"nβ L_n(w*) is off by {offset:.2g} in {trace.loss.dtype}, the standard error is {mcse:.2g}: {remedy}"
     width = _width(trace, n_params)
     if trace.spacing > LATTICE_MAX * width:

@@ -161,9 +161,11 @@ def load(folder: Path, job: Job, problem: Problem) -> Target:
         # Another kind of machine may round a teacher's labels otherwise; the loss then still agrees.
         loss, _ = full_loss(w_star, problem)
         if not math.isclose(loss, found.loss, rel_tol=1e-9, abs_tol=1e-12):
-            raise BadTarget(
-                folder, f"its L_n(w*) is {found.loss}, on this job's data it is {loss}: trained on other data"
-            )
+            other = f"its L_n(w*) is {found.loss}, on this job's data it is {loss}: trained on other data"
+            if isinstance(job.data, OwnData):  # which are made anew: to train again would not help
+                fix = "it must return the same data each time it is called, drawn from its argument seed"
+                raise BadTarget(folder, other, f"data._target_={job.data._target_!r}: {fix}")
+            raise BadTarget(folder, other)
     return found
 
 

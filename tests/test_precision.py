@@ -33,6 +33,7 @@ def test_a_loss_at_w_star_that_is_off_by_more_than_the_error_is_told() -> None:
     status, reason = verdict(star=-1.5 * MCSE)
     assert status == "not_converged"
     assert reason.startswith(f"nβ L_n(w*) is off by {1.5 * MCSE:.2g}")
+    assert reason.endswith("must be drawn from a seed")  # as no rounding of a loss of 0 is
 
 
 def test_parameters_that_move_by_few_of_the_numbers_there_are_are_told() -> None:

@@ -356,7 +356,8 @@ def test_the_reason_is_the_last_exception_of_the_log(results: Results, log: str,
 )
 def test_a_killed_process_is_told_by_where_its_log_ends(results: Results, log: str, end: str) -> None:
     results.fail(1, log)
-    assert results.reason(1) == f"stopped without an exception, as when it is killed; its log ends: {end}"
+    how = "stopped without an exception, as when it is killed or its own code exits"
+    assert results.reason(1) == f"{how}; its log ends: {end}"
 
 
 def test_a_log_that_is_not_text_is_read(results: Results) -> None:

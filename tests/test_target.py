@@ -1,5 +1,6 @@
 """Training to w*, and keeping it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from llc import rows, target
-from llc.config import DigitsData, DlnModel, Job, MlpModel, TeacherData, TrainingConfig
+from llc.config import DigitsData, DlnModel, Job, MlpModel, OwnData, TeacherData, TrainingConfig
 from llc.data import Dataset
 from llc.posterior import batch
 
@@ -147,6 +148,15 @@ def test_the_target_of_another_job_or_of_other_data_is_refused(tmp_path: Path) -
         target.load(tmp_path, *regression(steps=51))
     moved = problem.data._replace(x=problem.data.x + 1)
     with pytest.raises(ValueError, match="trained on other data"):
+        target.load(tmp_path, job, problem._replace(data=moved))
+
+
+def test_data_of_a_function_that_are_others_each_time_are_told_so(tmp_path: Path) -> None:
+    job, problem = regression(steps=50)
+    job = replace(job, data=OwnData(_target_="mine.data"))
+    target.save(target.make(job, problem), job, tmp_path)
+    moved = problem.data._replace(x=problem.data.x + 1)
+    with pytest.raises(ValueError, match=r"data\._target_='mine.data': it must return the same data each time"):
         target.load(tmp_path, job, problem._replace(data=moved))
 
 

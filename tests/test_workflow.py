@@ -192,6 +192,14 @@ def test_a_project_in_a_folder_with_a_space_runs_from_another(tmp_path: Path, ba
     assert len(list(there.glob("results/targets/*/target.json"))) == 2
 
 
+def test_a_project_in_a_folder_with_braces_is_told_to_move(tmp_path: Path) -> None:
+    (tmp_path / "a{b}").mkdir()
+    done = Project(tmp_path / "a{b}").snakemake("digits", arguments=["-n"])
+    assert done.returncode == 1
+    assert "braces in the path of a workflow are names; move the project" in done.stdout + done.stderr
+    assert "NameError" not in done.stdout + done.stderr
+
+
 def test_an_unknown_sweep_or_setting_is_an_error_that_helps(project: Project) -> None:
     assert "did you mean one?" in project.snakemake("onee").stderr
     assert "the only keys are sweep=NAME" in project.command("snakemake", "-n", "--config", "swep=two").stdout

@@ -32,6 +32,11 @@ SETTINGS = {
     "partial": ("false", "true"),
 }
 
+if set("{}") & set(f"{ROOT}"):
+    raise WorkflowError(
+        f"{ROOT}: to Snakemake braces in the path of a workflow are names; move the project to a folder without them"
+    )
+
 for _key, _value in config.items():
     if _key not in SETTINGS:
         raise WorkflowError(
