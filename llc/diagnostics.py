@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llc import mixing
-from llc.limits import DRIFT_MAX, ESS_MIN, RHAT_DISTANCE_MAX, RHAT_MAX, VIRIAL_ERRORS, VIRIAL_MAX
+from llc.limits import DRIFT_MAX, ESS_MIN, RHAT_DISTANCE_MAX, RHAT_MAX, SPREAD_MAX, VIRIAL_ERRORS, VIRIAL_MAX
 
 CORRECTION_ERROR = 0.5  # standard error of an excess that a sampler predicts, as a share of it: it is of first order
 
@@ -23,6 +23,7 @@ class Diagnosis(NamedTuple):
     ess_tail: float | None
     rhat: float | None  # rank-normalised, split
     drift: float | None  # mean of the second half less that of the first, in standard errors
+    spread: float | None  # standard error of the mean by the means of parts of the chains, in that of ``mcse``
 
 
 def diagnose(draws: Float[np.ndarray, "chains draws"]) -> Diagnosis:
@@ -34,14 +35,16 @@ def diagnose(draws: Float[np.ndarray, "chains draws"]) -> Diagnosis:
     """
     mean = float(draws.mean())
     if not (np.ptp(draws, axis=1) > 0).all():
-        return Diagnosis(mean, None, None, None, None, None)
+        return Diagnosis(mean, None, None, None, None, None, None)
+    mcse = _finite(mixing.mcse(draws))
     return Diagnosis(
         mean=mean,
-        mcse=_finite(mixing.mcse(draws)),
+        mcse=mcse,
         ess=_finite(mixing.ess_bulk(draws)),
         ess_tail=_finite(mixing.ess_tail(draws)),
         rhat=rhat(draws),
         drift=_drift(draws),
+        spread=_finite(mixing.mcse_of_parts(draws) / mcse) if mcse else None,
     )
 
 
@@ -72,6 +75,8 @@ def faults(found: Diagnosis, drift_max: float = DRIFT_MAX) -> list[str]:
         texts.append(f"ESS {min(found.ess, found.ess_tail):.0f} < {ESS_MIN:.0f}")
     if found.drift is not None and abs(found.drift) > drift_max:
         texts.append(f"the halves differ by {abs(found.drift):.1f} > {drift_max:.0f} standard errors")
+    if found.spread is not None and found.spread > SPREAD_MAX:
+        texts.append(f"parts of the chains differ by {found.spread:.2f} > {SPREAD_MAX} times their standard error")
     return texts
 
 

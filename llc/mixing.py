@@ -17,6 +17,7 @@ Draws = Float[np.ndarray, "chains draws"]
 DRAWS_MIN = 4  # of a chain; with fewer all of these are NaN
 EQUAL = float(np.finfo(float).resolution)  # draws within it are one value, and count as independent
 TAILS = (0.05, 0.95)
+PARTS = 40  # of all chains together, whose means are compared
 
 
 def rhat(draws: Draws) -> float:
@@ -49,6 +50,22 @@ def mcse(draws: Draws) -> float:
     if draws.shape[1] < DRAWS_MIN:
         return math.nan
     return float(np.std(draws, ddof=1) / np.sqrt(_ess(_split(draws))))
+
+
+def mcse_of_parts(draws: Draws) -> float:
+    """Return the standard error of the mean from the means of parts of the chains, of equal length.
+
+    References
+    ----------
+    Flegal and Jones (2010), Annals of Statistics 38(2), 1034–1070, on batch means.
+    """
+    chains, n = draws.shape
+    of_chain = -(-PARTS // chains)
+    length = n // of_chain
+    if length == 0:
+        return math.nan
+    means = draws[:, n - of_chain * length :].reshape(-1, length).mean(axis=1)
+    return float(np.std(means, ddof=1) / math.sqrt(means.size))
 
 
 def _split(draws: Shaped[np.ndarray, "chains draws"]) -> Shaped[np.ndarray, "halves half"]:
