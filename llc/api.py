@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from llc import patches, trees
+from llc import constants, trees
 from llc.config import (
     ConfigError,
     PosteriorConfig,
@@ -107,7 +107,7 @@ def estimate(
     ----------
     Lau et al. (2023), arXiv 2308.12108.
     """
-    patches.apply()
+    constants.by_precision()
     require_choice("precision", precision, PRECISIONS)
     require(isinstance(seed, Integral) and 0 <= seed < 2**31, "seed", seed, "an integer in 0 … 2³¹ − 1")
     for name, value in {"beta0": beta0, "beta": beta, "gamma": gamma}.items():

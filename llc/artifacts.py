@@ -22,7 +22,7 @@ import yaml
 from llc import __version__, code
 from llc.config import Job
 from llc.ids import SCHEMA, run_id, target_id
-from llc.records import METRICS, BadRun, read_info
+from llc.records import METRICS, BadRun, given_to_hydra, read_info
 
 if TYPE_CHECKING:
     from llc.estimator import Estimate
@@ -81,7 +81,7 @@ def is_made(folder: Path, job: Job) -> bool:
 
 def other_run(folder: Path, job: Job) -> str | None:
     """Return the id of the run whose result the folder holds, if it is whole and not that of ``job``."""
-    if job.stage == "target" or not (folder / METRICS).exists():
+    if not (folder / METRICS).exists():
         return None
     with suppress(BadRun):
         found: str = read_info(folder)["run_id"]
@@ -160,6 +160,7 @@ def write_results(folder: Path, estimates: Mapping[str, Estimate], **facts: Any)
         "platform": platform.platform(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
+        "overrides": given_to_hydra(folder),
         "files": {k: {"bytes": len(v), "sha256": hashlib.sha256(v).hexdigest()} for k, v in files.items()},
     }
     write_json(folder / "run_info.json", about)

@@ -53,9 +53,12 @@ def _in_a_worker(train: str, members: Members, planned_ns: int) -> int:
 
 def _work(train: str, report_fd: int, planned_ns: int) -> None:
     members: Members = json.load(sys.stdin)
+    # Whole, as Python itself has it: Hydra goes to the job's folder, from where train.py looks beside itself.
+    train, home = os.path.abspath(train), os.getcwd()
     os.set_inheritable(report_fd, False)  # processes of a job are not to keep it open
     with os.fdopen(report_fd, "w") as report:
         for member in members:
+            os.chdir(home)  # a job's own code may have gone elsewhere
             # Without its target a job has not started, as when it is on its own.
             if all(Path(file).exists() for file in member["needs"]):
                 result = Path(member["result"])
@@ -101,8 +104,7 @@ def _run(train: str, arguments: list[str]) -> None:
     GlobalHydra.instance().clear()
     sys.argv = [train, *arguments]
     try:
-        # Whole, as Python itself has it: Hydra goes to the job's folder, from where train.py looks beside itself.
-        runpy.run_path(os.path.abspath(train), run_name="__main__")
+        runpy.run_path(train, run_name="__main__")
     except SystemExit as end:  # Hydra has printed why
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)

@@ -45,9 +45,11 @@ def _number(folder: Path) -> int:
 def _multirun_job(run: Path, about: dict[str, Any]) -> dict[str, Any]:
     """Return a job's row from the folder of a plain ``train.py -m``."""
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    said = run / ".hydra" / "overrides.yaml"  # not there with hydra.output_subdir=null
-    overrides = yaml.safe_load(said.read_text(encoding="utf-8")) if said.exists() else None
-    swept = dict(override.lstrip("+").split("=", 1) for override in overrides or [] if "=" in override)
+    # Those in the run itself, for Hydra writes its own anew for a job that then is refused, as the folder is another's.
+    given = about.get("overrides")
+    if given is None:
+        given = records.given_to_hydra(run) or []
+    swept = dict(override.lstrip("+").split("=", 1) for override in given if "=" in override)
     return {
         "job_id": _number(run),
         "run_id": about["run_id"],

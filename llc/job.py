@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from llc import agreement, artifacts, code, elsewhere, known, locks, losses, own, patches, restrict, target
+from llc import agreement, artifacts, code, constants, elsewhere, known, locks, losses, own, restrict, target
 from llc.config import Job, require
 from llc.equal import forget
 from llc.ids import run_id, target_id
@@ -47,7 +47,7 @@ def run(job: Job, folder: Path, import_s: float = 0.0) -> None:
     ``metrics_summary.csv`` and a non-zero exit code.
     """
     timings = Timings({"import": import_s})
-    patches.apply()
+    constants.by_precision()
     try:
         # Now, for it is now that the code is imported: what is edited later is not what makes the numbers.
         code.modules("run", job.sampler.names)

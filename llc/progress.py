@@ -164,13 +164,14 @@ def summary(before: Plan, results: Path, keep_code: bool, seconds: float) -> str
         for i, state in before.targets.items()
         if state.kind != "done"
     }
-    # What was to be made again and was not has an older result.
-    same = {i for i, state in after.runs.items() if state.kind == "done" and state.made_ns == before.runs[i].made_ns}
-    reused = {i for i in same if before.runs[i].kind == "done"}
-    done = [i for i, state in after.runs.items() if state.kind == "done" and i not in same - reused]
-    without = {job.run_id for job in after.jobs if job.target_id in trained and trained[job.target_id].kind == "failed"}
-    failed = sum(state.kind == "failed" or i in (same - reused) & without for i, state in after.runs.items())
-    made, left = len(done) - len(reused), len(after.runs) - len(done) - failed
+    states = after.runs.items()
+    same = {i for i, state in states if state.kind == "done" and state.made_ns == before.runs[i].made_ns}
+    older = {i for i in same if before.runs[i].kind != "done"}  # was to be made again, and was not
+    done, reused = [i for i, state in states if state.kind == "done" and i not in older], same - older
+    untrained = {i for i, state in trained.items() if state.kind == "failed"}
+    lost = {i for i, state in states if state.kind == "failed"}
+    lost |= {job.run_id for job in after.jobs if job.target_id in untrained} - set(done)
+    made, failed, left = len(done) - len(reused), len(lost), len(after.runs) - len(done) - len(lost)
     core_s = sum(after.runs[i].core_s or 0.0 for i in set(done) - reused)
     core_s += sum(state.core_s or 0.0 for state in trained.values())
     statuses = Counter(status for i in done for status in _statuses(results / "runs" / i / METRICS))
@@ -184,12 +185,12 @@ def summary(before: Plan, results: Path, keep_code: bool, seconds: float) -> str
     if len(done) < len(after.runs):
         asked = shlex.quote(f"sweep={after.name}")
         lines.append(f"  tables     of what is there: snakemake --cores 1 --config {asked} partial=true")
-        if (folder / BEFORE).exists():
-            lines.append(f"  before     {folder / BEFORE}: tables of other results than are there now")
     else:
         lines += [
             f"  {word:<9}  {folder / file}"
             for word, file in (("table", "summary.csv"), ("page", PAGE))
             if (folder / file).exists()
         ]
+    if (folder / BEFORE).exists():
+        lines.append(f"  before     {folder / BEFORE}: tables of other results than are there now")
     return "\n".join(lines)

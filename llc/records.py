@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import yaml
 from jaxtyping import Float
 
 METRICS = "metrics_summary.csv"
@@ -91,6 +92,12 @@ def read_info(folder: Path) -> dict[str, Any]:
     if wrong or set(about["files"]) != {METRICS, "config.yaml", "traces.nc"}:
         raise BadRun(f"{path}: damaged ({', '.join(wrong or ['files'])}); {REMEDY.format(folder)}")
     return about
+
+
+def given_to_hydra(folder: Path) -> list[str] | None:
+    """Return what the job that was last started in a folder was given on its command line, if Hydra has written it."""
+    said = folder / ".hydra" / "overrides.yaml"  # not there with hydra.output_subdir=null
+    return yaml.safe_load(said.read_text(encoding="utf-8")) or [] if said.exists() else None
 
 
 def name_of(checkpoint: int | None) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -19,13 +20,14 @@ from llc.accuracy import accuracy
 from llc.artifacts import whole
 from llc.failures import log_of, reason
 from llc.joblist import read_jobs
-from llc.records import BEFORE, METRICS, PAGE, BadRun, Run, Value
+from llc.records import BEFORE, METRICS, PAGE, BadRun, Run, Value, read_info
 
 JOB_COLUMNS = ["job_id", "run_id"]
 COMMON_COLUMNS = ["n_data", "target_params", "seed"]
 CODE = "code"  # the digest of the modules that a run was made with
 ELSEWHERE = "llc_mean_"  # and the name of data that the sampler did not draw from
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
+OF_TABLES = ("summary.csv", "estimates.csv", "accuracy.csv", made.TABLES, PAGE, "figures")  # and what is made of them
 FAILURE_COLUMNS = ["job_id", "run_id", "reason", "log", "overrides"]
 
 
@@ -153,7 +155,7 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
     made.note(
         into,
         [*tables, *(["accuracy.csv"] if len(near) else [])],
-        _found(runs),
+        {run.about["run_id"]: run.about["files"][METRICS]["sha256"] for run in runs},
         (folder / "jobs.csv").read_text(encoding="utf-8"),
     )
     if differ := mixed(runs):
@@ -171,20 +173,25 @@ def write_failures(folder: Path) -> pd.DataFrame:
     results = folder.parent.parent
     failures = _failures(jobs, results, {i: reason(log) for i, log in _untrained(jobs, results).items()})
     _write(failures, folder / "failures.csv")
-    if (folder / "summary.csv").exists():
-        _, runs, _ = gathering.of_jobs(jobs, results)
-        if not made.are_of(folder, _found(runs), (folder / "jobs.csv").read_text(encoding="utf-8")):
-            shutil.rmtree(folder / BEFORE, ignore_errors=True)
-            (folder / BEFORE).mkdir()
-            for name in ("summary.csv", "estimates.csv", "accuracy.csv", made.TABLES, PAGE, "figures"):
-                if (folder / name).exists():
-                    (folder / name).rename(folder / BEFORE / name)
+    left = [name for name in OF_TABLES if (folder / name).exists()]
+    text = (folder / "jobs.csv").read_text(encoding="utf-8")
+    if left and not made.are_of(folder, _found(results, jobs["run_id"]), text):
+        shutil.rmtree(folder / BEFORE, ignore_errors=True)
+        (folder / BEFORE).mkdir()
+        for name in left:
+            (folder / name).rename(folder / BEFORE / name)
     return failures
 
 
-def _found(runs: Sequence[Run]) -> dict[str, str]:
-    """Return the digest of what each run has found, by its id."""
-    return {run.about["run_id"]: run.about["files"][METRICS]["sha256"] for run in runs}
+def _found(results: Path, run_ids: Iterable[str]) -> dict[str, str]:
+    """Return the digest of what each run has found, by its id, as the run has written it down."""
+    found = {}
+    for run_id in run_ids:
+        folder = results / "runs" / run_id
+        with suppress(BadRun):
+            if (folder / METRICS).exists():
+                found[run_id] = read_info(folder)["files"][METRICS]["sha256"]
+    return found
 
 
 def _untrained(jobs: pd.DataFrame, results: Path) -> dict[str, Path]:

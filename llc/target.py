@@ -162,8 +162,9 @@ def load(folder: Path, job: Job, problem: Problem) -> Target:
         loss, _ = full_loss(w_star, problem)
         if not math.isclose(loss, found.loss, rel_tol=1e-9, abs_tol=1e-12):
             other = f"its L_n(w*) is {found.loss}, on this job's data it is {loss}: trained on other data"
-            if isinstance(job.data, OwnData):  # which are made anew: to train again would not help
-                fix = "it must return the same data each time it is called, drawn from its argument seed"
+            if isinstance(job.data, OwnData):
+                fix = "it must return the same data each time it is called, drawn from its argument seed; "
+                fix += "if a file that it reads has changed, delete the folder and it is trained again"
                 raise BadTarget(folder, other, f"data._target_={job.data._target_!r}: {fix}")
             raise BadTarget(folder, other)
     return found

@@ -43,6 +43,9 @@ def alone() -> np.ndarray:
     return np.ones((5, 2))
 
 
+NOTHING = np.zeros(1)  # of float64, as NumPy's arrays are, in jobs of float32
+
+
 class Linear:
     """``init`` takes no example of the inputs."""
 
@@ -53,7 +56,7 @@ class Linear:
         return {"kernel": jax.random.normal(key, (3, self.d_out)), "bias": [jnp.zeros(self.d_out), np.float64(0.0)]}
 
     def apply(self, params: dict[str, Any], x: jax.Array) -> jax.Array:
-        outputs = x @ params["kernel"] + params["bias"][0] + params["bias"][1]
+        outputs = x @ params["kernel"] + params["bias"][0] + params["bias"][1] + NOTHING
         return outputs if self.column else outputs[:, 0]
 
 

@@ -61,8 +61,9 @@ def test_jobs_of_a_batch_share_a_process_and_have_their_own_logs(tmp_path: Path)
 
 def test_a_job_knows_where_it_is_when_hydra_has_gone_to_its_folder(tmp_path: Path) -> None:
     """``train.py`` keeps what is compiled beside itself: it was in the folder of the first job of each batch."""
-    [moved] = run(tmp_path, "moved")
+    _, moved, well = run(tmp_path, "well", "moved", "well")
     assert moved[1] == str(tmp_path / "train.py")
+    assert well[-1] == "end"
 
 
 def test_a_job_that_fails_leaves_its_log_and_the_next_goes_on_in_the_same_process(tmp_path: Path) -> None:

@@ -119,13 +119,14 @@ def test_a_file_that_is_saved_while_a_job_starts_fails_it(
         jobs.run(of, tmp_path / "run")
 
 
+@pytest.mark.parametrize("stage", ["run", "target"])
 @pytest.mark.parametrize("waited", [False, True])
 def test_a_job_leaves_the_result_of_another_in_its_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waited: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waited: bool, stage: str
 ) -> None:
     write_run(tmp_path, "0123456789ab", {"sgld": 1.0})
     before = (tmp_path / "metrics_summary.csv").read_text()
     monkeypatch.setattr(locks, "alone", lambda _: nullcontext(waited))
     with pytest.raises(RuntimeError, match="run 0123456789ab is in it; give each its own, or delete it"):
-        jobs.run(job(), tmp_path)
+        jobs.run(job(f"stage={stage}"), tmp_path)
     assert (tmp_path / "metrics_summary.csv").read_text() == before

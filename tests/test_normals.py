@@ -1,13 +1,34 @@
-"""Normals of our own: what is made of Threefry's words is standard normal."""
+"""Normals of our own: the random words are Threefry's, and what is made of them is standard normal."""
 
 import jax
+import jax.extend
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
 
-from llc.samplers.normals import FEW, normal
-from llc.threefry import words
+from llc.samplers.normals import FEW, normal, threefry
+
+
+# The known answers of the authors' Random123; key, counter, words.
+@pytest.mark.parametrize(
+    ("key", "counter", "words"),
+    [
+        ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
+        ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
+        ((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3), (0xC4923A9C, 0x483DF7A0)),
+    ],
+)
+def test_words_are_the_known_ones(key: tuple[int, int], counter: tuple[int, int], words: tuple[int, int]) -> None:
+    found = threefry(jnp.asarray(key, jnp.uint32), *(jnp.asarray([c], jnp.uint32) for c in counter))
+    assert tuple(int(word[0]) for word in found) == words
+
+
+def test_words_are_those_of_jax() -> None:
+    key = jax.random.key_data(jax.random.key(3))
+    x0, x1 = (jax.random.bits(jax.random.key(i), (1000,)) for i in range(2))
+    expected = jax.extend.random.threefry_2x32(key, jnp.concatenate([x0, x1]))
+    np.testing.assert_array_equal(np.concatenate(threefry(key, x0, x1)), expected)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -31,7 +52,7 @@ def test_they_are_standard_normal_and_independent(dtype: str) -> None:
 def test_they_are_those_of_box_and_muller() -> None:
     key, n = jax.random.key(5), 10_001
     counter = jnp.arange((n + 1) // 2, dtype=jnp.uint32)
-    one, other = (np.asarray(word) for word in words(*jax.random.key_data(key), jnp.zeros_like(counter), counter))
+    one, other = (np.asarray(word) for word in threefry(jax.random.key_data(key), jnp.zeros_like(counter), counter))
     radius = np.sqrt(-2 * np.log((one // 256 + 0.5) / 2**24))
     angle = np.pi * (other.astype(np.int32) / 2**32 + (one % 2 == 0))
     expected = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:n]

@@ -14,7 +14,7 @@ import yaml
 from llc import locks, records, summary
 from llc.joblist import read_jobs
 from llc.records import BadRun
-from llc.summary import aggregate_results, write_failures, write_summary
+from llc.summary import OF_TABLES, aggregate_results, write_failures, write_summary
 
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
 COLUMNS = [
@@ -72,6 +72,13 @@ def test_columns_of_a_multirun_are_in_the_order_of_the_contract(tmp_path: Path) 
         *(4.5, 500.0, 0.1, 1.001, "ok"),
         *(4.0, 500.0, 0.1, 1.001, "ok"),
     ]
+
+
+def test_a_run_keeps_what_it_was_given_when_hydra_starts_another_job_in_its_folder(tmp_path: Path) -> None:
+    write_multirun_job(tmp_path, 0, ["posterior.gamma=2"], nuts=4.5)
+    write_run(tmp_path / "0", "0" * 12, (tmp_path / "0/config.yaml").read_text(), nuts=4.5)
+    (tmp_path / "0/.hydra/overrides.yaml").write_text("[posterior.gamma=3]")  # it was refused
+    assert list(aggregate_results(tmp_path)["posterior.gamma"]) == ["2"]
 
 
 def test_an_addition_is_a_column_without_its_plus(tmp_path: Path) -> None:
@@ -394,11 +401,8 @@ def test_a_job_that_waits_for_its_turn_is_not_started(results: Results) -> None:
     assert results.reason(0) == "not started"
 
 
-TABLES = ("summary.csv", "estimates.csv", "tables.json", "report.html", "figures")
-
-
-def there(folder: Path) -> list[str]:
-    return [name for name in TABLES if (folder / name).exists()]
+def there(folder: Path) -> set[str]:
+    return {name for name in OF_TABLES if (folder / name).exists()}
 
 
 @pytest.fixture
@@ -406,30 +410,40 @@ def finished(results: Results) -> Results:
     results.finish(0, 1, 2)
     write_summary(results.folder)
     (results.folder / "figures/along").mkdir(parents=True)
-    (results.folder / "report.html").touch()
+    for name in ("report.html", "accuracy.csv"):
+        (results.folder / name).touch()
     return results
 
 
 def test_tables_of_other_jobs_are_moved_away_with_figures_and_page(finished: Results) -> None:
     write_jobs(finished.folder / "jobs.csv", [finished.row(0), finished.row(1)])
     write_failures(finished.folder)
-    assert there(finished.folder) == []
-    assert there(finished.folder / "before") == list(TABLES)
+    assert there(finished.folder) == set()
+    assert there(finished.folder / "before") == set(OF_TABLES)
+
+
+def test_so_are_figures_and_page_where_snakemake_has_removed_the_tables_already(finished: Results) -> None:
+    for name in ("summary.csv", "estimates.csv", "failures.csv"):
+        (finished.folder / name).unlink()
+    (finished.runs[1] / "metrics_summary.csv").unlink()
+    write_failures(finished.folder)
+    assert there(finished.folder) == set()
+    assert there(finished.folder / "before") == set(OF_TABLES) - {"summary.csv", "estimates.csv"}
 
 
 def test_so_are_tables_of_runs_that_are_gone_or_have_found_something_else(finished: Results) -> None:
     (finished.runs[1] / "metrics_summary.csv").unlink()
     write_failures(finished.folder)
-    assert there(finished.folder) == []
+    assert there(finished.folder) == set()
     finished.finish(1)
     write_summary(finished.folder)
     assert not (finished.folder / "before").exists()  # superseded
     write_run(finished.runs[2], finished.ids[2], nuts=99.0, sgld=98.0)
     write_failures(finished.folder)
-    assert there(finished.folder) == []
+    assert there(finished.folder) == set()
     assert "99.0" not in (finished.folder / "before/estimates.csv").read_text()
     write_failures(finished.folder)  # there is nothing newer to put in its place
-    assert there(finished.folder / "before") == ["summary.csv", "estimates.csv", "tables.json"]
+    assert there(finished.folder / "before") == {"summary.csv", "estimates.csv", "tables.json"}
 
 
 def test_tables_of_the_same_jobs_and_results_are_kept(finished: Results) -> None:
@@ -437,7 +451,7 @@ def test_tables_of_the_same_jobs_and_results_are_kept(finished: Results) -> None
         finished.train(2, log="MemoryError\n")  # in vain: its run is as it was
         (finished.target_folders[2] / "target.json").unlink()
         assert len(write_failures(finished.folder)) == 1
-        assert there(finished.folder) == list(TABLES)
+        assert there(finished.folder) == set(OF_TABLES)
 
 
 # ----------------------------------------------------------------------------------- damage

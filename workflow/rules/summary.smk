@@ -9,6 +9,8 @@ rule jobs:
         "results/sweeps/{sweep}/jobs.csv",
     log:
         "results/sweeps/{sweep}/jobs.log",
+    conda:
+        "../../envs/llc.yaml"
     params:
         planned=lambda wildcards: planned_jobs(wildcards.sweep),
     shell:

@@ -1,4 +1,4 @@
-"""What JAX does otherwise: random numbers without a loop, and NumPy's arrays in the precision of each program."""
+"""Arrays of NumPy in a user's code are in the precision of each program."""
 
 from collections.abc import Callable
 
@@ -7,29 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 
 import llc
-from llc import patches, seeds
-from llc.threefry import words
+from llc import constants
 
 MEAN, ORDER = np.array([0.1, 0.2]), np.array([1, 0])
 
 
-def test_a_program_makes_the_random_numbers_of_jax_without_a_loop() -> None:
-    patches.apply()
-    key = seeds.key(3, "sampler/nuts")
-
-    def drawn(key: jax.Array) -> tuple[jax.Array, ...]:
-        return jax.random.normal(key, (4, 51)), jax.random.key_data(jax.random.split(key, (2, 3))), jax.random.bits(key)
-
-    compiled = jax.jit(drawn).lower(key).compile()
-    assert "while" not in compiled.as_text()
-    key0, key1 = jax.random.key_data(key)
-    counter = jnp.arange(6, dtype=jnp.uint32)
-    made = np.stack(words(key0, key1, jnp.zeros_like(counter), counter), axis=1)
-    np.testing.assert_array_equal(compiled(key)[1], made.reshape(2, 3, 2))
-
-
 def test_arrays_of_numpy_serve_programs_of_both_precisions() -> None:
-    patches.apply()
+    constants.by_precision()
 
     def centred() -> Callable[[jax.Array], jax.Array]:
         return jax.jit(lambda x: x[ORDER] - MEAN)
