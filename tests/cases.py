@@ -43,9 +43,6 @@ def alone() -> np.ndarray:
     return np.ones((5, 2))
 
 
-NOTHING = np.zeros(1)  # of float64, as NumPy's arrays are, in jobs of float32
-
-
 class Linear:
     """``init`` takes no example of the inputs."""
 
@@ -56,8 +53,17 @@ class Linear:
         return {"kernel": jax.random.normal(key, (3, self.d_out)), "bias": [jnp.zeros(self.d_out), np.float64(0.0)]}
 
     def apply(self, params: dict[str, Any], x: jax.Array) -> jax.Array:
-        outputs = x @ params["kernel"] + params["bias"][0] + params["bias"][1] + NOTHING
+        outputs = x @ params["kernel"] + params["bias"][0] + params["bias"][1]
         return outputs if self.column else outputs[:, 0]
+
+
+class WithNumPy(Linear):
+    """A constant of float64, as NumPy's arrays are, in jobs of float32."""
+
+    nothing = np.zeros(1)
+
+    def apply(self, params: dict[str, Any], x: jax.Array) -> jax.Array:
+        return super().apply(params, x) + self.nothing
 
 
 class Shared:

@@ -32,7 +32,7 @@ NUMBERS = [
     "seed=5", "posterior.gamma=3", "posterior.beta0=2", "training.learning_rate=3e-3", "sampler.nuts.target_accept=0.9",
     "sampler.hmc.trajectory_length=1.1", "sampler.sgld.momentum=0.5",
 ]  # fmt: skip
-OWN = "data=own data._target_=cases.data model=own model._target_=cases.Linear loss=cases.mean_loss"
+OWN = "data=own data._target_=cases.data model=own model._target_=cases.WithNumPy loss=cases.mean_loss"
 EVENTS = ("jaxpr_to_mlir_module_duration", "backend_compile_duration")
 
 
