@@ -7,8 +7,8 @@ ESS_MIN = 400.0
 RHAT_DISTANCE_MAX = 1.1  # of ‖w − w*‖²: while that grows λ̂ is of the region reached so far
 DRIFT_MAX = 3.0  # difference of the means of the two halves, in its standard errors
 DRIFT_SETTLED = 2.0  # the same for sampling by rule to end: a descent as slow as the trace is long stays below 3
-# Standard error by the means of parts of the chains, in that by autocorrelation, which seldom long stays escape. Of 350
-# estimates of networks it was 1.29 at most; of 8 of 380 on x w1^a w2^b above, which were off by 2.2 of their errors.
+# Standard error by the means of parts of the chains, in that by autocorrelation, which seldom long stays escape. Of 432
+# estimates of networks it was 1.29 at most; of 8 of 300 on x w1^a w2^b it was above, which were off by 2.2 of theirs.
 SPREAD_MAX = 1.4
 DIVERGENT_MAX = 0.01  # share of draws; on w1²w2² 5 % of them made `ok` estimates 13 % low
 BIAS_MAX = 0.02  # share of λ̂ that the step size and the batches are predicted to add
