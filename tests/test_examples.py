@@ -87,7 +87,7 @@ def test_the_page_on_own_models_does_what_it_says(tmp_path: Path, monkeypatch: p
         else:
             overrides = [*command(block), "training.steps=50", *FEW]
             overrides += ["data.n_data=100"] * ("data=digits" in overrides)
-            jobs.run(job(*overrides, cwd=tmp_path), tmp_path)
             done += 1
-            assert np.isfinite(pd.read_csv(tmp_path / "metrics_summary.csv")["llc_mean"].iloc[0])
+            jobs.run(job(*overrides, cwd=tmp_path), tmp_path / f"run {done}")
+            assert np.isfinite(pd.read_csv(tmp_path / f"run {done}/metrics_summary.csv")["llc_mean"].iloc[0])
     assert done == 4
