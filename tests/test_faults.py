@@ -29,7 +29,7 @@ def runs(project: Project) -> list[Path]:
 def test_a_sweep_survives_kills_of_a_job_of_snakemake_and_of_all(tmp_path: Path) -> None:
     project = Project(tmp_path)
     project.sweep("two", posterior__gamma="1,2")
-    assert survive(project, "two", kills=3, seed=1, within_s=6.0)[0] == 3
+    assert survive(project, "two", kills=3, seed=1, within_s=4.0)[0] == 3
 
 
 def test_a_hand_edited_result_is_refused_by_name_and_made_again_once_it_is_deleted(project: Project) -> None:
