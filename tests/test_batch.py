@@ -40,7 +40,7 @@ def run(folder: Path, *whats: str, needs: tuple[str, ...] = ()) -> list[list[str
     """Return the lines of the log of each job of a batch."""
     (folder / "train.py").write_text(TRAIN)
     members: list[dict[str, Any]] = [
-        {"result": str(folder / f"{i}/result"), "needs": list(needs) if what == "well" else [], "arguments": [what]}
+        {"result": f"{i}/result", "needs": list(needs) if what == "well" else [], "arguments": [what]}
         for i, what in enumerate(whats)
     ]
     (folder / "batch.json").write_text(json.dumps({"members": members, "planned_ns": time.time_ns()}))

@@ -348,7 +348,7 @@ def test_halves_that_differ_have_not_converged_though_the_chains_agree() -> None
 @pytest.mark.parametrize(("stays", "status"), [(0, "ok"), (1, "not_converged")])
 def test_a_long_stay_that_the_autocorrelation_does_not_see_has_not_converged(stays: int, status: str) -> None:
     llc = np.random.default_rng(3).normal(5.0, 1.0, size=(4, 20_000))
-    llc[3, 2_000 : 2_000 + 2_000 * stays] += 0.5  # its share is 1/40 of all: it makes the error twice as large
+    llc[3, 2_000 : 2_000 + 2_000 * stays] += 0.5  # one of the 40 parts, and one in 40 of all draws
     found = estimate_of(llc)
     assert found.rhat < RHAT_MAX
     assert found.ess > 20_000
