@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from numbers import Integral
-from typing import Any
+from typing import Any, SupportsIndex
 
 import jax
 import jax.numpy as jnp
@@ -52,7 +52,7 @@ def estimate(
     gamma: float = PosteriorConfig.gamma,
     restrict: str | list[str] | None = PosteriorConfig.restrict,
     evaluate: Mapping[str, Data] | None = None,
-    seed: int = 0,
+    seed: SupportsIndex = 0,
     precision: str = "float32",
     **settings: Any,
 ) -> Sampled:
@@ -109,14 +109,13 @@ def estimate(
     """
     constants.by_precision()
     require_choice("precision", precision, PRECISIONS)
-    require(isinstance(seed, Integral) and 0 <= seed < 2**31, "seed", seed, "an integer in 0 … 2³¹ − 1")
+    number = _plain(seed)
+    require(isinstance(number, Integral) and 0 <= int(number) < 2**31, "seed", seed, "an integer in 0 … 2³¹ − 1")
     for name, value in {"beta0": beta0, "beta": beta, "gamma": gamma}.items():
         require_number(f"posterior.{name}", value)
     config = PosteriorConfig(beta0=beta0, beta=beta, gamma=gamma, restrict=restrict)
-    chosen, elsewhere = (
-        _settings(sampler, {key: _plain(value) for key, value in settings.items()}),
-        dict(evaluate or {}),
-    )
+    chosen = _settings(sampler, {key: _plain(value) for key, value in settings.items()})
+    elsewhere = dict(evaluate or {})
     for name in elsewhere:
         require_name("evaluate", name)
     try:
@@ -141,7 +140,7 @@ def estimate(
     with jax.enable_x64(precision == "float64"):
         return sample(
             sampler, chosen, posterior, config,
-            seed=seed,
+            seed=int(number),
             loss_star=loss_star,
             grad_norm=grad_norm,
             llc_deficit=deficit(posterior, grad_norm),

@@ -85,7 +85,7 @@ def other_run(folder: Path, job: Job) -> str | None:
         return None
     with suppress(BadRun):
         found: str = read_info(folder)["run_id"]
-        return None if found == run_id(job) else found
+        return None if job.stage == "run" and found == run_id(job) else found
     return None
 
 

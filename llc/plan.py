@@ -110,7 +110,8 @@ def target_state(folder: Path, keep_code: bool) -> State:
             return State("stale", (DAMAGED,), f"{folder}/target.npz: cut short or edited: {size} bytes")
     except (OSError, ValueError, KeyError, TypeError) as error:
         return State("stale", (DAMAGED,), f"{path}: {error!r}")
-    return _by_code(made_with, code.modules("target"), keep_code, core_s)
+    state = _by_code(made_with, code.modules("target"), keep_code, core_s)
+    return replace(state, made_ns=path.stat().st_mtime_ns)
 
 
 def tables_stale(plan: Plan, results: Path) -> bool:

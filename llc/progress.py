@@ -173,7 +173,7 @@ def summary(before: Plan, results: Path, keep_code: bool, seconds: float) -> str
     lost |= {job.run_id for job in after.jobs if job.target_id in untrained} - set(done)
     made, failed, left = len(done) - len(reused), len(lost), len(after.runs) - len(done) - len(lost)
     core_s = sum(after.runs[i].core_s or 0.0 for i in set(done) - reused)
-    core_s += sum(state.core_s or 0.0 for state in trained.values())
+    core_s += sum(state.core_s or 0.0 for i, state in trained.items() if state.made_ns != before.targets[i].made_ns)
     statuses = Counter(status for i in done for status in _statuses(results / "runs" / i / METRICS))
     counts = {"made": made, "reused": len(reused), "failed": failed} | ({"not run": left} if left else {})
     took = f"{duration(seconds)}, {core_s / 3600:.2g} core-hours"

@@ -111,7 +111,10 @@ def _presets() -> Iterator[tuple[str, ...]]:
         for file in sorted((CONF / group).iterdir()):
             if file.suffix == ".csv":  # which Hydra does not read
                 jobs = len(file.read_text(encoding="utf-8").splitlines()) - 1
-                yield f"`--config sweep={file.stem}`", f"{jobs} jobs, a row each, for the workflow only: README.md"
+                yield (
+                    f"`--config sweep={file.stem}`",
+                    f"{jobs} jobs, a row each, for the workflow only: docs/accuracy.md",
+                )
             else:
                 yield f"`{'+' * (group == 'sweep')}{group}={file.stem}`", _first(file)
 

@@ -15,6 +15,7 @@ from fabricating import write_run
 from llc import code, locks, plan, records, sampling, target
 from llc import job as jobs
 from llc.config import ConfigError
+from llc.ids import run_id
 
 
 def test_the_data_in_float64_are_gone_when_sampling_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,3 +131,10 @@ def test_a_job_leaves_the_result_of_another_in_its_folder(
     with pytest.raises(RuntimeError, match="run 0123456789ab is in it; give each its own, or delete it"):
         jobs.run(job(f"stage={stage}"), tmp_path)
     assert (tmp_path / "metrics_summary.csv").read_text() == before
+
+
+def test_a_target_leaves_the_run_of_its_own_job(tmp_path: Path) -> None:
+    of = job("stage=target")
+    write_run(tmp_path, run_id(of), {"sgld": 1.0})
+    with pytest.raises(RuntimeError, match="is in it; give each its own"):
+        jobs.run(of, tmp_path)

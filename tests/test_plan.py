@@ -107,7 +107,8 @@ def test_a_target_without_its_weights_is_stale(tmp_path: Path) -> None:
     (tmp_path / "target.json").write_text(json.dumps({"code": code.modules("target"), "core_s": 2.0}))
     assert plan.target_state(tmp_path, keep_code=False).kind == "stale"
     (tmp_path / "target.npz").touch()
-    assert plan.target_state(tmp_path, keep_code=False) == State("done", core_s=2.0)
+    made_ns = (tmp_path / "target.json").stat().st_mtime_ns
+    assert plan.target_state(tmp_path, keep_code=False) == State("done", core_s=2.0, made_ns=made_ns)
 
 
 def test_a_target_whose_weights_are_cut_short_is_stale(tmp_path: Path) -> None:

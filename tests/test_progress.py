@@ -8,7 +8,7 @@ import pytest
 from fabricating import write_run
 from test_plan import sweep_job
 
-from llc import plan, progress
+from llc import artifacts, code, plan, progress
 from llc.progress import Quiet, Watch, duration
 
 JOBS = [sweep_job(0), sweep_job(1), sweep_job(2), sweep_job(3, seed=1), sweep_job(4, seed=1)]
@@ -115,11 +115,16 @@ def test_the_end_counts_what_was_made_reused_failed_and_not_converged(sweep: Swe
 def test_the_end_counts_an_older_result_that_was_to_be_made_again_as_failed_or_not_run(sweep: Sweep) -> None:
     for job in JOBS[1:4]:
         sweep.finish(job.run_id, 1.0)
+    target = sweep.results / "targets" / JOBS[1].target_id
+    target.mkdir(parents=True)
+    artifacts.write_json(target / "target.json", {"code": code.modules("target"), "core_s": 3600.0})
+    (target / "target.npz").touch()
     before = plan.make("x", JOBS[:4], sweep.results, keep_code=False, again="target")
     sweep.finish(JOBS[1].run_id, 2.0)
     sweep.fail("target", JOBS[3].target_id)
     said = progress.summary(before, sweep.results, keep_code=False, seconds=75.0).splitlines()
     assert said[0].startswith("sweep x: runs 1 made, 0 reused, 1 failed, 2 not run;")
+    assert said[0].endswith(" 0.0014 core-hours")  # none of the targets that were there before
     assert said[1] == "  estimates  1 ok"
     (sweep.results / "sweeps/x/before").mkdir(parents=True)
     said = progress.summary(before, sweep.results, keep_code=False, seconds=75.0).splitlines()
