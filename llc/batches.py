@@ -19,7 +19,7 @@ from llc.artifacts import write_text
 from llc.plan import State
 from llc.records import METRICS
 from llc.stamps import not_ahead
-from llc.sweep import SweepJob
+from llc.sweepjob import SweepJob
 
 Jobs = Mapping[str, SweepJob]  # by run id, or by target id: the job that trains it
 States = Mapping[str, State]

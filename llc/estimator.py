@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,20 +17,20 @@ from llc.samplers.trace import Trace
 ROUNDING = 8  # units in the last place, of nβ L_n(w*) and what γ adds, by which nβ L_n of a draw may be off
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """One sampler's row of ``metrics_summary.csv``. None is an empty cell."""
 
-    llc_mean: float | None
-    llc_std: float | None  # posterior sd of nβ (L_n(w) − L_n(w*))
-    llc_mcse: float | None  # standard error of llc_mean: from the ESS of the mean, and of what was subtracted
-    llc_ci_low: float | None
-    llc_ci_high: float | None
-    ess: float | None
-    ess_tail: float | None
-    rhat: float | None  # rank-normalised, split
-    rhat_distance: float | None  # the same of ‖w − w*‖²
-    accept_rate: float | None
+    llc_mean: float | None = None
+    llc_std: float | None = None  # posterior sd of nβ (L_n(w) − L_n(w*))
+    llc_mcse: float | None = None  # standard error of llc_mean: from the ESS of the mean, and of what was subtracted
+    llc_ci_low: float | None = None
+    llc_ci_high: float | None = None
+    ess: float | None = None
+    ess_tail: float | None = None
+    rhat: float | None = None  # rank-normalised, split
+    rhat_distance: float | None = None  # the same of ‖w − w*‖²
+    accept_rate: float | None = None
     n_divergent: int
     n_chains: int
     n_draws: int  # per chain
@@ -42,17 +42,17 @@ class Estimate:
     llc_deficit: float  # by how much λ̂ is too low, w* not being the minimum within reach; see llc/polish.py
     beta: float
     gamma: float
-    llc_true: float | None  # λ at w*, where it is known
-    llc_exact: float | None  # what llc_mean is expected to be at this n, β and γ, where it is known
+    llc_true: float | None = None  # λ at w*, where it is known
+    llc_exact: float | None = None  # what llc_mean is expected to be at this n, β and γ, where it is known
     n_dropped: int  # draws per chain that the rule for warm-up took from the front
-    drift: float | None  # from the first half to the second, in standard errors
-    llc_bias: float | None  # excess that the sampler predicts; llc_mean is without it if step_size is auto
-    below: float | None  # share of draws with a loss below L_n(w*)
-    virial: float | None  # ½(E[(w − w*)·∇U] − d) less llc_bias: 0 of the posterior; nothing at γ = 0
-    virial_mcse: float | None
-    reach: float | None  # γ E‖w − w*‖² / d: γ alone allows 1; nothing at γ = 0
-    status: str  # ok, not_converged, biased, negative, not_minimum, not_local, metastable, diverged
-    reason: str  # why it is not ok, for a person
+    drift: float | None = None  # from the first half to the second, in standard errors
+    llc_bias: float | None = None  # excess that the sampler predicts; llc_mean is without it if step_size is auto
+    below: float | None = None  # share of draws with a loss below L_n(w*)
+    virial: float | None = None  # ½(E[(w − w*)·∇U] − d) less llc_bias: 0 of the posterior; nothing at γ = 0
+    virial_mcse: float | None = None
+    reach: float | None = None  # γ E‖w − w*‖² / d: γ alone allows 1; nothing at γ = 0
+    status: str = "ok"  # ok, not_converged, biased, negative, not_minimum, not_local, metastable, diverged
+    reason: str = ""  # why it is not ok, for a person
     # Of each of the other data, by its name: nβ (E[L(w)] − L(w*)), its error, R-hat, and L(w*) there.
     elsewhere: dict[str, float | None] = field(default_factory=dict)
 
@@ -122,8 +122,7 @@ def estimate(
     for name, star in (losses_elsewhere or {}).items():
         common["elsewhere"] |= _elsewhere(name, star, trace, n * beta)
     if trace.ended == "diverged" or not np.isfinite(llc).all():
-        empty: dict[str, Any] = dict.fromkeys(f.name for f in fields(Estimate) if f.name not in common)
-        return Estimate(**common, **empty | {"status": "diverged", "reason": "a chain left the finite numbers"})
+        return Estimate(**common, status="diverged", reason="a chain left the finite numbers")
 
     found = diagnose(llc)
     distances = trace.stats.get("distance2")
@@ -140,21 +139,10 @@ def estimate(
     added = 0.0 if distances is None else 0.5 * gamma * distances.astype(np.float64)
     eps = float(np.finfo(trace.loss.dtype).eps)
     rounding = ROUNDING * eps * (n * beta * abs(loss_star) + added)
-    measured: dict[str, Any] = {
-        "rhat_distance": None if distances is None else rhat(distances.astype(np.float64)),
-        "drift": found.drift,
-        "llc_bias": bias,
-        "below": float(np.mean(llc < -rounding)),
-        "virial": balance and balance.mean,
-        "virial_mcse": balance and balance.mcse,
-        "reach": None if distance2 is None or gamma == 0 else gamma * distance2 / n_params,
-    }
-    divergent = common["n_divergent"] / (chains * draws)
     off = imbalance(balance, mean)
     off = off if gamma > 0 else max(off, 0.0)  # flat directions that nothing holds never fill
     coarse = too_coarse(trace, llc, mcse, nbeta=n * beta, loss_star=loss_star, n_params=n_params)
-    status, reason = _verdict(trace, found, mean, high, divergent, coarse, llc_deficit, off, **measured)
-    return Estimate(
+    measured = Estimate(
         llc_mean=mean,
         llc_std=float(llc.std(ddof=1)) if llc.size > 1 else None,
         llc_mcse=mcse,
@@ -163,11 +151,17 @@ def estimate(
         ess=found.ess,
         ess_tail=found.ess_tail,
         rhat=found.rhat,
+        rhat_distance=None if distances is None else rhat(distances.astype(np.float64)),
+        drift=found.drift,
+        llc_bias=bias,
+        below=float(np.mean(llc < -rounding)),
+        virial=balance and balance.mean,
+        virial_mcse=balance and balance.mcse,
+        reach=None if distance2 is None or gamma == 0 else gamma * distance2 / n_params,
         **common,
-        **measured,
-        status=status,
-        reason=reason,
     )
+    status, reason = _verdict(measured, mean, found, trace, coarse, off)
+    return replace(measured, status=status, reason=reason)
 
 
 def _elsewhere(name: str, loss_star: float, trace: Trace, nbeta: float) -> dict[str, float | None]:
@@ -182,22 +176,7 @@ def _elsewhere(name: str, loss_star: float, trace: Trace, nbeta: float) -> dict[
 
 
 def _verdict(
-    trace: Trace,
-    found: Diagnosis,
-    mean: float,
-    ci_high: float | None,
-    divergent: float,
-    coarse: str | None,
-    deficit: float,
-    off: float,
-    *,
-    rhat_distance: float | None,
-    drift: float | None,
-    llc_bias: float | None,
-    below: float,
-    virial: float | None,
-    virial_mcse: float | None,
-    reach: float | None,
+    of: Estimate, mean: float, found: Diagnosis, trace: Trace, coarse: str | None, off: float
 ) -> tuple[str, str]:
     """Return the status and its reason: the first of the table that applies, the gravest first."""
     if trace.ended == "warmup":
@@ -205,9 +184,10 @@ def _verdict(
     against = faults(found)
     if coarse is not None:
         against.insert(0, coarse)
+    divergent = of.n_divergent / (of.n_chains * of.n_draws)
     if divergent > limits.DIVERGENT_MAX:
         against.append(f"{divergent:.1%} of the draws diverged > {limits.DIVERGENT_MAX:.0%}")
-    negative = ci_high is not None and ci_high < 0
+    negative = of.llc_ci_high is not None and of.llc_ci_high < 0
     below_zero = "negative", "the 95 % interval lies below zero: w* is not a minimum"
     if trace.ended == "budget":
         if negative and not against:  # as precise as the budget allows, and no more of it would make it a minimum
@@ -218,6 +198,7 @@ def _verdict(
         short += [] if against else faults(found, limits.DRIFT_SETTLED)
         if short or against:
             against.append(", ".join(["the budget ended first", *short]))
+    below = of.below or 0.0
     lower = f"{below:.0%} of the draws have a loss below L_n(w*): w* is not a minimum"
     if against:
         return "not_converged", "; ".join([*against, *([lower] if below > limits.BELOW_MAX else [])])
@@ -227,9 +208,9 @@ def _verdict(
     step = _mean(trace.stats.get("step_size"))
     smaller = "a smaller step" if step is None else f"a smaller step_size than {step:.2g}"
     bias_max = limits.CORRECTED_MAX if trace.correct else limits.BIAS_MAX
-    if llc_bias is not None and llc_bias > bias_max * abs(mean):
-        return "biased", f"step size and batches add about {llc_bias:.3g}, more than {bias_max:.0%}: {smaller}"
-    balance = "" if virial is None else f"virial {virial:.3g} ± {virial_mcse or math.nan:.2g}"
+    if of.llc_bias is not None and of.llc_bias > bias_max * abs(mean):
+        return "biased", f"step size and batches add about {of.llc_bias:.3g}, more than {bias_max:.0%}: {smaller}"
+    balance = "" if of.virial is None else f"virial {of.virial:.3g} ± {of.virial_mcse or math.nan:.2g}"
     if off > 0 and trace.excess is None:  # the step of an adjusted sampler makes no bias
         return "not_converged", f"the chains have not mixed ({balance})"
     if off > 0:
@@ -239,14 +220,17 @@ def _verdict(
         return below_zero
     if below > limits.BELOW_MAX:
         return "not_minimum", lower
-    if deficit > limits.DEFICIT_MAX * abs(mean):
-        lacks = f"about {deficit:.3g}, more than {limits.DEFICIT_MAX:.0%}, because w* is not a minimum"
+    if of.llc_deficit > limits.DEFICIT_MAX * abs(mean):
+        lacks = f"about {of.llc_deficit:.3g}, more than {limits.DEFICIT_MAX:.0%}, because w* is not a minimum"
         return "not_minimum", f"the LLC is too low by {lacks}: train or polish longer, or raise γ"
-    if reach is not None and reach > limits.REACH_MAX:
-        return "not_local", f"the draws are {reach:.2g} times as far from w* (squared) as γ alone lets them be: raise γ"
-    if trace.ended == "metastable" or spreading(rhat_distance) or off < 0:
-        seen = ", ".join([f"R-hat of the distance {rhat_distance or math.nan:.3f}", *([balance] if balance else [])])
-        more = "raise γ or the budget" if reach is not None else "raise γ"
+    if of.reach is not None and of.reach > limits.REACH_MAX:
+        return (
+            "not_local",
+            f"the draws are {of.reach:.2g} times as far from w* (squared) as γ alone lets them be: raise γ",
+        )
+    if trace.ended == "metastable" or spreading(of.rhat_distance) or off < 0:
+        seen = ", ".join([f"R-hat of the distance {of.rhat_distance or math.nan:.3f}", *([balance] if balance else [])])
+        more = "raise γ or the budget" if of.reach is not None else "raise γ"
         return "metastable", f"the chains have not filled what they can reach ({seen}): {more}"
     return "ok", ""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import copy
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -28,9 +28,7 @@ from llc.compose import assemble, check_preset, explain, parse, register_schema
 from llc.config import ConfigError, Job, require
 from llc.ids import ids
 from llc.points import Point
-
-if TYPE_CHECKING:
-    from llc.sweep import SweepJob
+from llc.sweepjob import SweepJob
 
 ERRORS_SHOWN = 10
 SET_BY_THE_WORKFLOW = {key: getattr(Job(), key) for key in ("stage", "target", "expect_id")}
@@ -95,37 +93,86 @@ class _Change(NamedTuple):
     needs_hydra: bool  # it chooses a preset, adds, or deletes; else it sets the value of a key
 
 
-class _Composed(NamedTuple):
-    """What Hydra makes of a combination of config groups."""
+class _Composed:
+    """What Hydra makes of a combination of config groups, and jobs with other values in it."""
 
-    config: DictConfig
-    choices: dict[str, Any]  # of the config groups
-    values: dict[str, Any]  # the same as plain data
-    types: dict[str, type]  # the dataclass of each section and subsection, by key
-    plain: bool  # no value refers to another, none is missing
-    scratch: DictConfig  # to set values on, which gives them the types of the schema
-    typed: dict[str, Any]  # what overrides set, by their text, as far as it was looked up
-    sections: dict[tuple[str, ...], Any]  # by name and the overrides that touch them
+    def __init__(self, groups: tuple[str, ...]) -> None:
+        self.config = compose("config", list(groups), return_hydra_config=True)
+        self.choices: Any = OmegaConf.to_container(self.config.hydra.runtime.choices)  # of the config groups
+        OmegaConf.set_struct(self.config, False)
+        del self.config["hydra"]
+        OmegaConf.set_struct(self.config, True)
+        self.values: Any = OmegaConf.to_container(self.config)
+        self._types = dict(_dataclasses(self.config))  # of each section and subsection, by key
+        text = OmegaConf.to_yaml(self.config)
+        self._plain = "${" not in text and "???" not in text  # no value refers to another, none is missing
+        self._scratch = copy.deepcopy(self.config)  # to set values on, which gives them the types of the schema
+        self._typed: dict[str, Any] = {}  # what overrides set, by their text
+        self._sections: dict[tuple[str, ...], Any] = {}  # by name and the overrides that touch them
+
+    def job(self, changes: list[_Change], cwd: Path) -> tuple[Job, Callable[[str], Any]]:
+        """Return the job with these changes, and what gives the value that it has at a key."""
+        odd = any(isinstance(c.value, dict) or "${" in str(c.value) or "???" in c.text for c in changes)
+        return self._quickly(changes, cwd) if self._plain and not odd else self._slowly(changes, cwd)
+
+    def _slowly(self, changes: list[_Change], cwd: Path) -> tuple[Job, Callable[[str], Any]]:
+        """Set the values on a copy of the configuration, as Hydra does."""
+        config = copy.deepcopy(self.config)
+        for change in changes:
+            OmegaConf.update(config, change.key, change.value, merge=True)
+
+        def value_of(key: str) -> Any:
+            value = OmegaConf.select(config, key.split("@")[-1])
+            return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+        return parse(config, cwd), value_of
+
+    def _quickly(self, changes: list[_Change], cwd: Path) -> tuple[Job, Callable[[str], Any]]:
+        """Set the values on plain data, and make anew only the sections that they are in."""
+        new = {change.key: self._with_type(change) for change in changes}
+        touched: dict[str, list[str]] = {}
+        for change in changes:
+            touched.setdefault(change.key.split(".")[0], []).append(change.text)
+        parts: dict[str, Any] = {}
+        for f in fields(Job):
+            at = (f.name, *touched.get(f.name, ()))
+            if at not in self._sections:
+                self._sections[at] = self._build(f.name, self.values[f.name], new)
+            parts[f.name] = copy.copy(self._sections[at])  # it is completed in place
+        return assemble(parts, cwd), lambda key: _look_up(self.values, new, key.split("@")[-1])
+
+    def _with_type(self, change: _Change) -> Any:
+        """Return what the schema makes of a value: 1 becomes 1.0 where a float is due."""
+        if change.text not in self._typed:
+            OmegaConf.update(self._scratch, change.key, change.value, merge=True)
+            value = OmegaConf.select(self._scratch, change.key)
+            self._typed[change.text] = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+        return self._typed[change.text]
+
+    def _build(self, key: str, value: Any, new: dict[str, Any]) -> Any:
+        """Return what is at a key, with the new values in it: an object of the schema, or a value."""
+        if key not in self._types:
+            if isinstance(value, dict) and key not in new:  # arguments of a user's function
+                return {name: self._build(f"{key}.{name}", part, new) for name, part in value.items()}
+            return new.get(key, value)
+        return self._types[key](**{name: self._build(f"{key}.{name}", part, new) for name, part in value.items()})
 
 
 class _Composer:
     def __init__(self, cwd: Path) -> None:
         self._cwd = cwd
-        self._composed: dict[tuple[str, ...], _Composed] = {}
+        self._composed = lru_cache(maxsize=None)(_Composed)
         # Hydra searches every folder each time, at 15 ms: ask once a key. Its grammar is slow too.
         self._is_group = lru_cache(GlobalHydra.instance().config_loader().get_group_options)
         self._change = lru_cache(maxsize=None)(self._parse)
 
     def job(self, number: int, point: Point) -> SweepJob:
-        from llc.sweep import SweepJob
-
         changes = [self._change(text) for text in point.overrides]
         groups = [change for change in changes if change.needs_hydra]
         changes = [change for change in changes if not change.needs_hydra]
-        composed = self._compose(tuple(change.text for change in groups))
+        composed = self._composed(tuple(change.text for change in groups))
         shown = composed.choices | {change.key: change.value for change in groups if isinstance(change.value, dict)}
-        odd = any(isinstance(c.value, dict) or "${" in str(c.value) or "???" in c.text for c in changes)
-        job, value_of = (_quickly if composed.plain and not odd else _slowly)(composed, changes, self._cwd)
+        job, value_of = composed.job(changes, self._cwd)
         for key, default in SET_BY_THE_WORKFLOW.items():
             require(getattr(job, key) == default, key, getattr(job, key), "left out of a sweep: the workflow sets it")
         run_id, target_id = ids(job)
@@ -158,27 +205,6 @@ class _Composer:
         # Of a config group that is a preset's name, or values that are laid over the preset.
         return _Change(text, override.key_or_group, override.value() if plain else None, not plain or is_group)
 
-    def _compose(self, groups: tuple[str, ...]) -> _Composed:
-        if groups not in self._composed:
-            config = compose("config", list(groups), return_hydra_config=True)
-            choices: Any = OmegaConf.to_container(config.hydra.runtime.choices)
-            OmegaConf.set_struct(config, False)
-            del config["hydra"]
-            OmegaConf.set_struct(config, True)
-            values: Any = OmegaConf.to_container(config)
-            text = OmegaConf.to_yaml(config)
-            self._composed[groups] = _Composed(
-                config=config,
-                choices=choices,
-                values=values,
-                types=dict(_dataclasses(config)),
-                plain="${" not in text and "???" not in text,
-                scratch=copy.deepcopy(config),
-                typed={},
-                sections={},
-            )
-        return self._composed[groups]
-
 
 def _dataclasses(config: DictConfig, prefix: str = "") -> Iterator[tuple[str, type]]:
     for key in map(str, config):
@@ -186,52 +212,6 @@ def _dataclasses(config: DictConfig, prefix: str = "") -> Iterator[tuple[str, ty
         if is_dataclass(kind):
             yield f"{prefix}{key}", kind
             yield from _dataclasses(config[key], f"{prefix}{key}.")
-
-
-def _slowly(composed: _Composed, changes: list[_Change], cwd: Path) -> tuple[Job, Any]:
-    """Set the values on a copy of the configuration, as Hydra does."""
-    config = copy.deepcopy(composed.config)
-    for change in changes:
-        OmegaConf.update(config, change.key, change.value, merge=True)
-
-    def value_of(key: str) -> Any:
-        value = OmegaConf.select(config, key.split("@")[-1])
-        return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-
-    return parse(config, cwd), value_of
-
-
-def _quickly(composed: _Composed, changes: list[_Change], cwd: Path) -> tuple[Job, Any]:
-    """Set the values on plain data, and make anew only the sections that they are in."""
-    new = {change.key: _typed(composed, change) for change in changes}
-    touched: dict[str, list[str]] = {}
-    for change in changes:
-        touched.setdefault(change.key.split(".")[0], []).append(change.text)
-    parts: dict[str, Any] = {}
-    for f in fields(Job):
-        at = (f.name, *touched.get(f.name, ()))
-        if at not in composed.sections:
-            composed.sections[at] = _build(composed, f.name, composed.values[f.name], new)
-        parts[f.name] = copy.copy(composed.sections[at])  # it is completed in place
-    return assemble(parts, cwd), lambda key: _look_up(composed.values, new, key.split("@")[-1])
-
-
-def _typed(composed: _Composed, change: _Change) -> Any:
-    """Return what the schema makes of a value: 1 becomes 1.0 where a float is due."""
-    if change.text not in composed.typed:
-        OmegaConf.update(composed.scratch, change.key, change.value, merge=True)
-        value = OmegaConf.select(composed.scratch, change.key)
-        composed.typed[change.text] = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-    return composed.typed[change.text]
-
-
-def _build(composed: _Composed, key: str, value: Any, new: dict[str, Any]) -> Any:
-    """Return what is at a key, with the new values in it: an object of the schema, or a value."""
-    if key not in composed.types:
-        if isinstance(value, dict) and key not in new:  # arguments of a user's function
-            return {name: _build(composed, f"{key}.{name}", part, new) for name, part in value.items()}
-        return new.get(key, value)
-    return composed.types[key](**{name: _build(composed, f"{key}.{name}", part, new) for name, part in value.items()})
 
 
 def _look_up(values: Any, new: dict[str, Any], key: str) -> Any:

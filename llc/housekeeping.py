@@ -22,6 +22,7 @@ from llc.artifacts import whole
 from llc.config import ConfigError, require
 from llc.joblist import read_jobs
 from llc.records import METRICS
+from llc.sweepjob import SweepJob
 
 ID = re.compile(r"[0-9a-f]{12}")
 COMPLETE = {"runs": METRICS, "targets": "target.json"}  # the file that makes each complete
@@ -81,7 +82,7 @@ def _own_targets(root: Path, run_ids: Iterable[str]) -> set[str]:
     return found
 
 
-def _jobs(root: Path, name: str) -> list[sweep.SweepJob]:
+def _jobs(root: Path, name: str) -> list[SweepJob]:
     return sweep.load(name, root / "conf", root, root / ".cache" / "plans")
 
 

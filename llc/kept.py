@@ -23,7 +23,7 @@ from llc.artifacts import write_text
 
 PLANNING = (
     "code", "complete", "compose", "expand", "ids", "kept", "npz", "own", "points", "records", "restrict", "rules",
-    "seeds", "sweep", "weights", "widths",
+    "seeds", "sweep", "sweepjob", "weights", "widths",
 )  # fmt: skip
 # ${oc.env:…}, ${now:…}, hydra.searchpath: what they give is in no file of conf/
 OUTSIDE = re.compile(rb"\$\{[^}]*:|searchpath")

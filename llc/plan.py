@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llc import code, locks, made, records, sweep
+from llc import code, locks, made, records, sweepjob
 from llc.failures import reason
 from llc.records import MADE, METRICS, PAGE
-from llc.sweep import SweepJob
+from llc.sweepjob import SweepJob
 
 LISTED = 5  # failures that are spelled out
 DAMAGED, AGAIN = "damaged", "asked for"
@@ -128,7 +128,7 @@ def tables_stale(plan: Plan, results: Path) -> bool:
     newer = {i: state.sha256 for i, state in plan.runs.items() if state.made_ns > made_ns}
     edited = any(made.digest(results / "runs" / i / METRICS) != sha256 for i, sha256 in newer.items())
     found = {i: state.sha256 for i, state in plan.runs.items()}
-    return edited or not made.as_noted(folder, found, sweep.table(plan.jobs))
+    return edited or not made.as_noted(folder, found, sweepjob.table(plan.jobs))
 
 
 def figures_stale(folder: Path, captions: Path) -> list[str]:

@@ -19,7 +19,7 @@ from llc import plan, records
 from llc.failures import reason
 from llc.plan import Plan
 from llc.records import BEFORE, METRICS, PAGE
-from llc.sweep import SweepJob
+from llc.sweepjob import SweepJob
 
 STAGES = ("run", "target")  # the rules that are told of here
 CHATTER = ("job_info", "job_finished", "job_started", "progress", "resources_info")

@@ -8,64 +8,16 @@ imported then, and Hydra with it. Without JAX.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import shlex
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from llc import kept
 from llc.config import ConfigError, nearest, require
-from llc.records import column_of
+from llc.sweepjob import SweepJob
 
 NAME = re.compile(r"[A-Za-z]([\w .+-]*[\w+-])?", re.ASCII)
 VALUES = ("true", "false", "null", "nan", "inf", "infinity")  # to Hydra or Snakemake, as numbers are
-
-
-@dataclass(frozen=True)
-class SweepJob:
-    """One job of a sweep."""
-
-    number: int  # from 0, as ``train.py -m`` numbers them
-    overrides: list[str]  # what to give train.py
-    swept: dict[str, Any]  # the value of each swept key
-    run_id: str
-    target_id: str
-    n_data: int | None  # None: a user's function says it, when the job runs
-    target_params: int | None
-    seed: int
-    samplers: list[str]  # sorted
-    threads: int
-    batch: int  # jobs that share a process, at most
-    files: list[str]  # outside conf/, on which its id depends: data, weights, a user's modules
-    folders: list[str]  # that the modules were looked for in
-
-    def command(self, stage: str, results: Path) -> list[str]:
-        """Return what to give train.py for the ``target`` or the ``run`` of the job."""
-        target, run = results / "targets" / self.target_id, results / "runs" / self.run_id
-        where = (
-            [f"target={target}", f"hydra.run.dir={run}"]
-            if stage == "run"
-            else ["stage=target", f"hydra.run.dir={target}"]
-        )
-        return [*self.overrides, f"expect_id={self.run_id}", *where]
-
-    def row(self) -> dict[str, Any]:
-        """Return the job's row of ``jobs.csv``."""
-        return {
-            "job_id": self.number,
-            "run_id": self.run_id,
-            "target_id": self.target_id,
-            **{column_of(key): value for key, value in self.swept.items()},
-            "n_data": self.n_data,
-            "target_params": self.target_params,
-            "seed": self.seed,
-            "samplers": " ".join(self.samplers),
-            "overrides": shlex.join(self.overrides),
-        }
 
 
 def names(conf: Path) -> list[str]:
@@ -129,13 +81,3 @@ def _expand(file: Path, conf: Path, cwd: Path, known: dict[tuple[str, ...], Swee
     from llc.expand import expand
 
     return expand(file, conf, cwd, known)
-
-
-def table(jobs: list[SweepJob]) -> str:
-    """Return ``jobs.csv``."""
-    rows = [job.row() for job in jobs]
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -11,7 +11,7 @@ from test_plan import sweep_job
 
 from llc import batches
 from llc.plan import State
-from llc.sweep import SweepJob
+from llc.sweepjob import SweepJob
 
 RESULTS = Path("results")
 MISSING = State("missing")

@@ -20,7 +20,7 @@ from llc import sweep
 from llc.config import ConfigError
 from llc.ids import run_id, target_id
 from llc.points import PLAIN_NUMBER
-from llc.sweep import SweepJob
+from llc.sweepjob import SweepJob
 
 
 @pytest.fixture

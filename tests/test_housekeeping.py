@@ -13,7 +13,7 @@ import pytest
 from fabricating import write_run
 from projects import Project
 
-from llc import housekeeping, locks, summary, sweep
+from llc import housekeeping, locks, summary, sweep, sweepjob
 from llc.config import ConfigError
 
 ORPHAN = "0123456789ab"
@@ -35,7 +35,7 @@ def finish(name: str) -> None:
         write_run(Path("results/runs", job.run_id), job.run_id, {"sgld": 1.0})
     folder = Path("results/sweeps", name)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "jobs.csv").write_text(sweep.table(jobs))
+    (folder / "jobs.csv").write_text(sweepjob.table(jobs))
     summary.write_summary(folder)
 
 

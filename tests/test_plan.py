@@ -9,7 +9,7 @@ from fabricating import write_run
 
 from llc import code, locks, plan
 from llc.plan import Plan, State
-from llc.sweep import SweepJob
+from llc.sweepjob import SweepJob
 
 CORE_S = 5.0  # of a fabricated run
 

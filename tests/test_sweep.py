@@ -13,10 +13,10 @@ import pytest
 import yaml
 from composing import CONF, job
 
-from llc import sweep
+from llc import sweep, sweepjob
 from llc.config import ConfigError
 from llc.ids import run_id, target_id
-from llc.sweep import SweepJob
+from llc.sweepjob import SweepJob
 
 
 class Study:
@@ -391,7 +391,7 @@ def test_a_name_with_two_files_is_refused(study: Study) -> None:
 
 def test_the_table_of_jobs_has_a_row_for_each(study: Study) -> None:
     jobs = study.yaml({"seed": "0,1", "model.widths": "[4],[4,4]"})
-    rows = list(csv.DictReader(io.StringIO(sweep.table(jobs), newline="")))
+    rows = list(csv.DictReader(io.StringIO(sweepjob.table(jobs), newline="")))
     assert rows == [{key: str(value) for key, value in job.row().items()} for job in jobs]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from llc import locks, plan, progress, sweep
+from llc import locks, plan, progress, sweep, sweepjob
 from llc.artifacts import write_text
 from llc.config import ConfigError, nearest
 from llc.stamps import not_ahead, stamp
@@ -171,7 +171,7 @@ def input_of_target(wildcards):
 
 def input_of_jobs(wildcards):
     table = RESULTS / "sweeps" / wildcards.sweep / "jobs.csv"
-    wanted = sweep.table(PLANS[wildcards.sweep].jobs)
+    wanted = sweepjob.table(PLANS[wildcards.sweep].jobs)
     if not table.exists() or table.read_bytes() == wanted.encode():
         return []
     return stamp(STALE, f"{wildcards.sweep}.jobs", table)
@@ -185,7 +185,7 @@ def planned_jobs(name):
 def keep_planned_jobs():
     for name, made in PLANS.items():
         planned_jobs(name).parent.mkdir(exist_ok=True)
-        write_text(planned_jobs(name), sweep.table(made.jobs))
+        write_text(planned_jobs(name), sweepjob.table(made.jobs))
 
 
 # These take `output` so that Snakemake does not compare them: the same job spelled
