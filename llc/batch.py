@@ -55,8 +55,9 @@ def _work(train: str, report_fd: int, planned_ns: int) -> None:
     members: Members = json.load(sys.stdin)
     # Whole, as Python itself has it: Hydra goes to the job's folder, from where train.py looks beside itself.
     train, home = os.path.abspath(train), os.getcwd()
-    os.set_inheritable(report_fd, False)  # processes of a job are not to keep it open
+    os.set_inheritable(report_fd, False)
     with os.fdopen(report_fd, "w") as report:
+        os.register_at_fork(after_in_child=report.close)  # processes of a job may outlive this one
         for member in members:
             os.chdir(home)  # a job's own code may have gone elsewhere
             # Without its target a job has not started, as when it is on its own.

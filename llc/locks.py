@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,6 +13,16 @@ from pathlib import Path
 
 POLL = 0.02  # seconds between two looks at a lock
 log = logging.getLogger(__name__)
+_held: set[TextIOWrapper] = set()
+
+
+def _let_go() -> None:
+    for file in _held:
+        file.close()
+
+
+# Processes that a job's own code forks may outlive it, and must not hold its folder then.
+os.register_at_fork(after_in_child=_let_go)
 
 
 @contextmanager
@@ -27,7 +38,11 @@ def alone(folder: Path) -> Iterator[bool]:
         if waited:
             log.warning("%s: another process is at work here; waiting for it", folder)
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield waited
+        _held.add(file)
+        try:
+            yield waited
+        finally:
+            _held.discard(file)
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 import pandas as pd
@@ -22,6 +24,11 @@ def late():
     atexit.register(print, "bye\\nbye\\nbye")
     raise KeyboardInterrupt
 
+def forked():
+    if os.fork() == 0:
+        signal.pause()
+    os.kill(os.getpid(), signal.SIGKILL)
+
 print(os.getpid(), *sys.argv[1:], flush=True)
 {
     "well": lambda: None,
@@ -29,6 +36,7 @@ print(os.getpid(), *sys.argv[1:], flush=True)
     "exit": lambda: sys.exit("train.py: wrong"),
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "late": late,
+    "forked": forked,
     "below": lambda: os.system("echo from below"),
     "moved": lambda: (os.chdir("/"), print(os.path.abspath(__file__))),
 }[sys.argv[1]]()
@@ -36,14 +44,19 @@ print("end")
 """
 
 
-def run(folder: Path, *whats: str, needs: tuple[str, ...] = ()) -> list[list[str]]:
-    """Return the lines of the log of each job of a batch."""
+def write(folder: Path, *whats: str, needs: tuple[str, ...] = ()) -> None:
+    """Write a batch of such jobs."""
     (folder / "train.py").write_text(TRAIN)
     members: list[dict[str, Any]] = [
         {"result": f"{i}/result", "needs": list(needs) if what == "well" else [], "arguments": [what]}
         for i, what in enumerate(whats)
     ]
     (folder / "batch.json").write_text(json.dumps({"members": members, "planned_ns": time.time_ns()}))
+
+
+def run(folder: Path, *whats: str, needs: tuple[str, ...] = ()) -> list[list[str]]:
+    """Return the lines of the log of each job of a batch."""
+    write(folder, *whats, needs=needs)
     command = [sys.executable, "-m", "llc.batch", "train.py", "batch.json", "1"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     assert done.stdout == "bye\n" * 3 * whats.count("late")
@@ -80,6 +93,17 @@ def test_a_job_that_takes_its_process_down_gets_one_of_its_own_and_the_others_go
     assert [log[-1] == "end" for log in logs] == [True, False, True, True]
     assert len({first, killed, third}) == 3
     assert third == fourth
+
+
+def test_a_batch_does_not_wait_for_processes_that_a_job_has_left(tmp_path: Path) -> None:
+    write(tmp_path, "forked", "well")
+    command = [sys.executable, "-m", "llc.batch", "train.py", "batch.json", "1"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=DEVNULL, start_new_session=True) as work:
+        try:
+            assert work.wait(timeout=60.0) == 0
+        finally:
+            os.killpg(work.pid, signal.SIGKILL)
+    assert (tmp_path / "1/snakemake.log").read_text().endswith("end\n")
 
 
 def test_what_a_process_prints_when_it_ends_is_not_taken_for_jobs_that_are_done(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import errno
 import fcntl
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -31,6 +33,28 @@ with locks.alone(Path({str(tmp_path)!r})) as waited:
             assert "another process is at work here" in second.stderr.readline()
             first.kill()  # the system frees the lock of a process that is killed
             assert second.communicate("\n")[0] == "True\n"
+
+
+def test_a_process_that_a_job_has_forked_does_not_hold_its_lock(tmp_path: Path) -> None:
+    script = f"""
+from pathlib import Path; import os, sys, time; from llc import locks
+with locks.alone(Path({str(tmp_path)!r})):
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        time.sleep(60.0)
+        os._exit(0)
+    sys.stdin.readline()
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdin=PIPE, stdout=PIPE, text=True) as job:
+        assert job.stdout is not None
+        child = int(job.stdout.readline())
+        try:
+            assert locks.held(tmp_path)
+            job.kill()
+            job.wait()
+            assert not locks.held(tmp_path)
+        finally:
+            os.kill(child, signal.SIGKILL)
 
 
 def test_left_over_locks_are_removed_when_nobody_is_at_work(tmp_path: Path) -> None:
