@@ -26,6 +26,7 @@ from llc.config import (
 )
 from llc.config.job import PRECISIONS
 from llc.equal import Fixed, compiled
+from llc.estimator import AtStar
 from llc.mean import require_mean
 from llc.polish import deficit
 from llc.posterior import tempered
@@ -138,14 +139,8 @@ def estimate(
     require(math.isfinite(grad_norm), "norm of the gradient of loss_fn at w_star", grad_norm, "a finite number")
     losses_elsewhere = {name: _loss_elsewhere(f"evaluate[{name!r}]", loss, w, of) for name, of in elsewhere.items()}
     with jax.enable_x64(precision == "float64"):
-        return sample(
-            sampler, chosen, posterior, config,
-            seed=int(number),
-            loss_star=loss_star,
-            grad_norm=grad_norm,
-            llc_deficit=deficit(posterior, grad_norm),
-            losses_elsewhere=losses_elsewhere,
-        )  # fmt: skip
+        at_star = AtStar(loss_star, grad_norm, deficit(posterior, grad_norm), losses_elsewhere=losses_elsewhere)
+        return sample(sampler, chosen, posterior, config, at_star, seed=int(number))
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ import jax
 from llc import agreement, artifacts, code, constants, elsewhere, known, locks, losses, own, restrict, target
 from llc.config import Job, require
 from llc.equal import forget
+from llc.estimator import AtStar
 from llc.ids import run_id, target_id
 from llc.polish import deficit
 from llc.posterior import batch, inverse_temperature, sufficient_rows, tempered
@@ -122,21 +123,21 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     with timings.measure("diagnose"):
         nbeta = posterior.n * inverse_temperature(job.posterior, posterior.n)
         answers = known.answers(job, problem, found, nbeta)
-        facts = {
-            "loss_star": found.loss,
-            "grad_norm": found.grad_norm,
-            "llc_deficit": deficit(posterior, found.grad_norm),
-            **answers._asdict(),
-        }
+        at_star = AtStar(
+            loss_star=found.loss,
+            grad_norm=found.grad_norm,
+            llc_deficit=deficit(posterior, found.grad_norm),
+            llc_true=answers.llc_true,
+            llc_exact=answers.llc_exact,
+            losses_elsewhere=losses_elsewhere,
+        )
     del problem, dataset, others  # sampling takes what it needs of them in the posterior
     traces: dict[str, Trace] = {}
     estimates: dict[str, Estimate] = {}
     for name in sorted(job.sampler.names):
         settings, start = asdict(getattr(job.sampler, name)), time.perf_counter()
         with bar(name):
-            found_llc, trace = sample(
-                name, settings, posterior, job.posterior, seed=job.seed, losses_elsewhere=losses_elsewhere, **facts
-            )
+            found_llc, trace = sample(name, settings, posterior, job.posterior, at_star, seed=job.seed)
         spent = {"compile": trace.time_compile_s, "sample": trace.time_sample_s}
         spent["diagnose"] = time.perf_counter() - start - sum(spent.values())
         for stage, seconds in spent.items():
