@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from llc.artifacts import write_text
+from llc.files import write_text
 from llc.plan import State
 from llc.records import METRICS
 from llc.stamps import not_ahead

@@ -19,8 +19,8 @@ import jax
 from jax import export
 
 from llc import code
-from llc.artifacts import whole
 from llc.equal import PROGRAMS_MAX, Fixed
+from llc.files import whole
 
 TRACED_BY = ("jax", "jaxlib", "numpyro", "blackjax")
 SAMPLERS = "llc.samplers."

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llc import locks, own, plan, records, sweep
-from llc.artifacts import whole
 from llc.config import ConfigError, require
+from llc.files import whole
 from llc.joblist import read_jobs
 from llc.records import METRICS
 from llc.sweepjob import SweepJob

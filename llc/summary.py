@@ -17,8 +17,8 @@ import pandas as pd
 
 from llc import code, gathering, made
 from llc.accuracy import accuracy
-from llc.artifacts import whole
 from llc.failures import log_of, reason
+from llc.files import whole
 from llc.joblist import read_jobs
 from llc.records import BEFORE, METRICS, PAGE, BadRun, Run, Value, read_info
 

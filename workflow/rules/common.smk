@@ -12,8 +12,8 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from llc import locks, plan, progress, sweep, sweepjob
-from llc.artifacts import write_text
 from llc.config import ConfigError, nearest
+from llc.files import write_text
 from llc.stamps import not_ahead, stamp
 
 ROOT = Path(workflow.basedir)
