@@ -84,8 +84,7 @@ def files_of(job: Job) -> tuple[list[str], list[str]]:
     """Return what the id of a parsed ``job`` depends on outside ``conf/``: files, and folders of modules."""
     named = [getattr(job.data, "path", None), job.training.path]
     named += [source.get("path") for source in (job.evaluate or {}).values()]
-    paths = own.paths(job)
-    code = own.find(tuple(sorted(paths.items())), own.folder(job)) if paths else own.Found("", (), ())
+    code = own.find(job, own.paths(job))
     return [path for path in named if path is not None] + list(code.files), list(code.folders)
 
 
@@ -97,7 +96,7 @@ def _digest_of(key: str, given: str | None, what: str, now: str) -> str:
 def _digest_of_own(job: Job, paths: dict[str, str], key: str, given: str | None) -> str | None:
     if not paths:
         return None
-    found = own.find(tuple(sorted(paths.items())), own.folder(job))
+    found = own.find(job, paths)
     return _digest_of(key, given, ", ".join(found.files), found.sha256)
 
 
