@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from llc import constants, trees
 from llc.config import (
+    SAMPLERS,
     ConfigError,
     PosteriorConfig,
     SamplerConfig,
@@ -160,7 +161,7 @@ def _loss_elsewhere(what: str, loss_fn: Loss, w: Float[np.ndarray, " dim"], data
 def _settings(sampler: str, given: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a sampler, those that are not given at their defaults, and checked."""
     defaults = SamplerConfig()
-    require_choice("sampler", sampler, [f.name for f in fields(defaults) if f.name not in ("names", "gibbs")])
+    require_choice("sampler", sampler, [name for name in SAMPLERS if name != "gibbs"])
     kind = type(getattr(defaults, sampler))
     known = [f.name for f in fields(kind)]
     whole = {f.name for f in fields(kind) if "int" in str(f.type)}  # a job's are, once it is composed

@@ -22,7 +22,7 @@ from llc import __version__, code
 from llc.config import Job
 from llc.files import whole, write_json, write_text
 from llc.ids import SCHEMA, run_id, target_id
-from llc.records import METRICS, RUN_INFO, BadRun, given_to_hydra, read_info
+from llc.records import METRICS, RUN_INFO, TARGET_INFO, BadRun, given_to_hydra, read_info
 
 if TYPE_CHECKING:
     from llc.estimator import Estimate
@@ -35,7 +35,7 @@ DIMS = ("chain", "draw")
 def is_made(folder: Path, job: Job) -> bool:
     """Return whether the folder holds the result of ``job``, made by the code as it is."""
     if job.stage == "target":
-        last, about_it, key, wanted = "target.json", "target.json", "target_id", target_id(job)
+        last, about_it, key, wanted = TARGET_INFO, TARGET_INFO, "target_id", target_id(job)
     else:
         last, about_it, key, wanted = METRICS, RUN_INFO, "run_id", run_id(job)
     if not (folder / last).exists():
@@ -63,7 +63,7 @@ def begin(folder: Path, job: Job) -> None:
         left.unlink()
     (folder / METRICS).unlink(missing_ok=True)
     if job.target is None:  # else it may be the target that the job is to load
-        (folder / "target.json").unlink(missing_ok=True)
+        (folder / TARGET_INFO).unlink(missing_ok=True)
 
 
 def write_config(folder: Path, job: Job) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llc import npz, own, restrict, weights
-from llc.config import DATA, MODELS, Job, require, require_name, require_number
+from llc.config import KINDS, Job, require, require_name, require_number
 from llc.config.data import DIGITS_ROWS
 from llc.widths import count_params, draw_widths, layout
 
@@ -31,7 +31,7 @@ def complete(job: Job, cwd: Path) -> Job:
         Naming the key, the value and what it must be.
     """
     _check_finite(job)
-    for group, kinds in {"data": DATA, "model": MODELS}.items():
+    for group, kinds in KINDS.items():
         section = getattr(job, group)
         kind = next(name for name, schema in kinds.items() if type(section) is schema)
         require(section.kind == kind, f"{group}.kind", section.kind, f"{kind} here; choose a preset with {group}=…")

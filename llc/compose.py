@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from llc.complete import complete
-from llc.config import DATA, MODELS, ConfigError, Job, nearest, require, require_choice
+from llc.config import KINDS, ConfigError, Job, nearest, require, require_choice
 from llc.ids import ids
 
 SECTIONS = ("data", "model", "training", "posterior", "sampler")
@@ -34,7 +34,7 @@ def register_schema() -> None:
     store = ConfigStore.instance()
     store.store(name="job_schema", node=Job)
     store.store(group="hydra/output", name="apart", node=FOLDERS, package="hydra")
-    for group, kinds in {"data": DATA, "model": MODELS}.items():
+    for group, kinds in KINDS.items():
         for name, node in kinds.items():
             store.store(group=f"{group}/kind", name=name, node=node)
 
@@ -81,7 +81,7 @@ def _with_types(config: DictConfig) -> DictConfig:
     for section in SECTIONS:
         if section in known and not OmegaConf.is_dict(known[section]):
             raise ConfigError(f"{section}={known[section]!r}: {NO_PRESETS}")
-    for group, kinds in {"data": DATA, "model": MODELS}.items():
+    for group, kinds in KINDS.items():
         require_choice(f"{group}.kind", OmegaConf.select(known, f"{group}.kind", default="(missing)"), kinds)
         setattr(schema, group, kinds[known[group].kind])
     return OmegaConf.merge(OmegaConf.structured(schema), known)  # type: ignore[return-value]
@@ -113,7 +113,7 @@ def known_keys() -> set[str]:
                 yield from walk(value, f"{prefix}{f.name}.")
 
     keys.update(walk(Job(), ""))
-    for group, kinds in {"data": DATA, "model": MODELS}.items():
+    for group, kinds in KINDS.items():
         for kind in kinds.values():
             keys.update(walk(kind(), f"{group}."))
     return keys
