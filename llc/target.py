@@ -21,8 +21,8 @@ from llc.data import Dataset
 from llc.equal import Fixed, compiled
 from llc.files import whole, write_json
 from llc.ids import target_id
+from llc.likelihood import batch
 from llc.models import Model
-from llc.posterior import batch
 from llc.records import TARGET_INFO, BadTarget
 from llc.rows import Loss, loss_and_gradient, parts
 from llc.training import train
