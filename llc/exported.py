@@ -32,7 +32,7 @@ _read: dict[str, Any] = {}  # jitted, by key: one function, so that this process
 
 
 class _NoNameError(Exception):
-    """What else it does than its name says is not known."""
+    """The program depends on something that no cache key can name."""
 
 
 def exported(advance: Any, args: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
