@@ -9,6 +9,7 @@ DEFAULT_SWEEP = "digits"  # conf/sweep/digits.yaml; sweep=a,b for several
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
 
 
 if any(job.batch > 1 for job in JOBS.values()):

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig
 
-from llc import compose
+from llc import commandline, compose, process
 from llc.config import ConfigError
 
 
@@ -18,7 +18,7 @@ def main(config: DictConfig) -> None:
     """Check the configuration Hydra composed, then run it in the folder Hydra made."""
     try:
         job = compose.parse(config, Path(hydra.utils.get_original_cwd()))
-        compose.before_jax(job.threads, Path(__file__).resolve().parent / ".cache" / "jax")
+        process.before_jax(job.threads, Path(__file__).resolve().parent / ".cache" / "jax")
     except ConfigError as error:
         raise ConfigCompositionException(f"train.py: {error}") from None  # printed without a traceback
     start = time.perf_counter()
@@ -30,8 +30,8 @@ def main(config: DictConfig) -> None:
 if __name__ == "__main__":
     compose.register_schema()
     try:
-        sys.argv[1:] = compose.command_line(sys.argv[1:])
+        sys.argv[1:] = commandline.command_line(sys.argv[1:])
     except ConfigError as error:
         sys.exit(f"train.py: {error}")
-    compose.compose_once(sys.argv[1:])
+    commandline.compose_once(sys.argv[1:])
     main()

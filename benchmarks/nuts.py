@@ -23,8 +23,9 @@ import numpy as np
 from workloads import CHAINS, GAMMA, WORKLOADS, arrays
 
 from llc.config import MlpModel, PosteriorConfig
+from llc.likelihood import batch, negative_log_likelihood
 from llc.models import build
-from llc.posterior import Posterior, batch, negative_log_likelihood, tempered
+from llc.posterior import Posterior, tempered
 from llc.samplers import load
 
 DRAWS = 50

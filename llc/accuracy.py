@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-REFERENCES = ("llc_exact", "gibbs", "llc_true")  # gibbs is exact but for its own standard error
+CONVERGED = "gibbs"  # is exact but for its own standard error
+REFERENCES = ("llc_exact", CONVERGED, "llc_true")
 WITHIN = 4.0  # standard errors
 SETTLED = ("ok", "metastable")  # verdicts of which λ̂ has converged
 COLUMNS = ["sampler", "reference", "n", "mean_error", "sd_error", "mean_abs_error", "order"]
@@ -33,20 +34,20 @@ def accuracy(estimates: pd.DataFrame) -> pd.DataFrame:
     """
     if "llc_mean" not in estimates:
         return pd.DataFrame(columns=COLUMNS)
-    converged = (estimates["sampler"] == "gibbs") & (estimates["status"] == "ok")
-    gibbs = estimates[converged].set_index("job_id")
-    table = estimates.assign(
-        gibbs=estimates["job_id"].map(gibbs["llc_mean"]), gibbs_mcse=estimates["job_id"].map(gibbs["llc_mcse"])
-    )
-    rows = [
-        _row(str(sampler), reference, found)
-        for sampler, own in table.groupby("sampler")
-        for reference in REFERENCES
-        if reference != sampler
-        for found in [own[own["llc_mean"].notna() & own[reference].notna() & (own[reference] != 0)]]
-        if len(found)
-    ]
+    rows = []
+    for sampler, own in with_gibbs(estimates).groupby("sampler"):
+        for reference in REFERENCES:
+            found = own[own["llc_mean"].notna() & own[reference].notna() & (own[reference] != 0)]
+            if reference != sampler and len(found):
+                rows.append(_row(str(sampler), reference, found))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def with_gibbs(estimates: pd.DataFrame) -> pd.DataFrame:
+    """Return the estimates with what ``gibbs`` found for the same job and its standard error, where it is ok."""
+    found = estimates[(estimates["sampler"] == CONVERGED) & (estimates["status"] == "ok")].set_index("job_id")
+    job = estimates["job_id"]
+    return estimates.assign(gibbs=job.map(found["llc_mean"]), gibbs_mcse=job.map(found["llc_mcse"]))
 
 
 def _row(sampler: str, reference: str, found: pd.DataFrame) -> dict[str, object]:
@@ -54,7 +55,7 @@ def _row(sampler: str, reference: str, found: pd.DataFrame) -> dict[str, object]
     error = value / truth - 1
     pairs = [(i, j) for i, j in combinations(range(len(found)), 2) if truth[i] != truth[j]]
     ordered = [(value[i] < value[j]) == (truth[i] < truth[j]) for i, j in pairs]
-    own = found["gibbs_mcse"].to_numpy(float) if reference == "gibbs" else 0.0
+    own = found["gibbs_mcse"].to_numpy(float) if reference == CONVERGED else 0.0
     near = np.abs(value - truth) <= WITHIN * np.hypot(found["llc_mcse"].to_numpy(float), own)
     row: dict[str, object] = {
         "sampler": sampler,

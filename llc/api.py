@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from llc import constants, trees
 from llc.config import (
+    SAMPLERS,
     ConfigError,
     PosteriorConfig,
     SamplerConfig,
@@ -26,6 +27,7 @@ from llc.config import (
 )
 from llc.config.job import PRECISIONS
 from llc.equal import Fixed, compiled
+from llc.estimator import AtStar
 from llc.mean import require_mean
 from llc.polish import deficit
 from llc.posterior import tempered
@@ -138,14 +140,8 @@ def estimate(
     require(math.isfinite(grad_norm), "norm of the gradient of loss_fn at w_star", grad_norm, "a finite number")
     losses_elsewhere = {name: _loss_elsewhere(f"evaluate[{name!r}]", loss, w, of) for name, of in elsewhere.items()}
     with jax.enable_x64(precision == "float64"):
-        return sample(
-            sampler, chosen, posterior, config,
-            seed=int(number),
-            loss_star=loss_star,
-            grad_norm=grad_norm,
-            llc_deficit=deficit(posterior, grad_norm),
-            losses_elsewhere=losses_elsewhere,
-        )  # fmt: skip
+        at_star = AtStar(loss_star, grad_norm, deficit(posterior, grad_norm), losses_elsewhere=losses_elsewhere)
+        return sample(sampler, chosen, posterior, config, at_star, seed=int(number))
 
 
 def _plain(value: Any) -> Any:
@@ -165,7 +161,7 @@ def _loss_elsewhere(what: str, loss_fn: Loss, w: Float[np.ndarray, " dim"], data
 def _settings(sampler: str, given: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a sampler, those that are not given at their defaults, and checked."""
     defaults = SamplerConfig()
-    require_choice("sampler", sampler, [f.name for f in fields(defaults) if f.name not in ("names", "gibbs")])
+    require_choice("sampler", sampler, [name for name in SAMPLERS if name != "gibbs"])
     kind = type(getattr(defaults, sampler))
     known = [f.name for f in fields(kind)]
     whole = {f.name for f in fields(kind) if "int" in str(f.type)}  # a job's are, once it is composed

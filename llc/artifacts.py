@@ -1,4 +1,4 @@
-"""The run directory: files that appear whole or not at all."""
+"""The run directory: its files, written."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import csv
 import hashlib
 import io
 import json
-import os
 import platform
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,8 +20,9 @@ import yaml
 
 from llc import __version__, code
 from llc.config import Job
+from llc.files import whole, write_json, write_text
 from llc.ids import SCHEMA, run_id, target_id
-from llc.records import METRICS, BadRun, given_to_hydra, read_info
+from llc.records import METRICS, RUN_INFO, TARGET_INFO, BadRun, given_to_hydra, read_info
 
 if TYPE_CHECKING:
     from llc.estimator import Estimate
@@ -32,51 +32,16 @@ PACKAGES = ("jax", "jaxlib", "numpy", "numpyro", "blackjax", "optax", "scipy", "
 DIMS = ("chain", "draw")
 
 
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name in the same folder; it becomes ``path`` when the block succeeds."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        yield temporary
-        # The data must be on the disk before the name is, and the name before the next file's: else
-        # a power loss leaves an empty file, or a result without the files that belong to it.
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole."""
-    with whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write strict JSON, whole: NaN and infinity are errors."""
-    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
-
-
 def is_made(folder: Path, job: Job) -> bool:
     """Return whether the folder holds the result of ``job``, made by the code as it is."""
-    stage, name, key, wanted = (
-        ("target", "target.json", "target_id", target_id(job))
-        if job.stage == "target"
-        else ("run", "run_info.json", "run_id", run_id(job))
-    )
-    if not (folder / ("target.json" if stage == "target" else METRICS)).exists():
+    if job.stage == "target":
+        last, about_it, key, wanted = TARGET_INFO, TARGET_INFO, "target_id", target_id(job)
+    else:
+        last, about_it, key, wanted = METRICS, RUN_INFO, "run_id", run_id(job)
+    if not (folder / last).exists():
         return False
-    about = json.loads((folder / name).read_text(encoding="utf-8"))
-    return about[key] == wanted and not code.changed(about["code"], code.modules(stage, job.sampler.names))
+    about = json.loads((folder / about_it).read_text(encoding="utf-8"))
+    return about[key] == wanted and not code.changed(about["code"], code.modules(job.stage, job.sampler.names))
 
 
 def other_run(folder: Path, job: Job) -> str | None:
@@ -98,7 +63,7 @@ def begin(folder: Path, job: Job) -> None:
         left.unlink()
     (folder / METRICS).unlink(missing_ok=True)
     if job.target is None:  # else it may be the target that the job is to load
-        (folder / "target.json").unlink(missing_ok=True)
+        (folder / TARGET_INFO).unlink(missing_ok=True)
 
 
 def write_config(folder: Path, job: Job) -> None:
@@ -163,7 +128,7 @@ def write_results(folder: Path, estimates: Mapping[str, Estimate], **facts: Any)
         "overrides": given_to_hydra(folder),
         "files": {k: {"bytes": len(v), "sha256": hashlib.sha256(v).hexdigest()} for k, v in files.items()},
     }
-    write_json(folder / "run_info.json", about)
+    write_json(folder / RUN_INFO, about)
     with whole(folder / METRICS) as path:
         path.write_bytes(metrics)
 

@@ -15,9 +15,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from llc.artifacts import write_text
+from llc.files import write_text
 from llc.plan import State
-from llc.records import METRICS
+from llc.records import METRICS, TARGET_INFO
 from llc.stamps import not_ahead
 from llc.sweepjob import SweepJob
 
@@ -143,7 +143,7 @@ def _cut(name: str, todo: Jobs, states: States, together: Container[str] = ()) -
 def _add(contents: dict[str, dict[str, Any]], batch: str, stage: str, job: SweepJob, results: Path) -> None:
     """Put a job last into a batch."""
     content = contents.setdefault(batch, {"threads": job.threads, "after": set(), "members": []})
-    run, target = results / "runs" / job.run_id / METRICS, results / "targets" / job.target_id / "target.json"
+    run, target = results / "runs" / job.run_id / METRICS, results / "targets" / job.target_id / TARGET_INFO
     content["members"].append(
         {
             "result": (run if stage == "run" else target).as_posix(),

@@ -21,7 +21,7 @@ STAGES = {"target": "llc.target", "run": "llc.job", "figures": "llc.figures"}
 # What these make is in the run id, or is the form of a file and not a number.
 NO_NUMBERS = {
     "llc",
-    *(f"llc.{name}" for name in ("artifacts", "code", "compose", "config", "ids", "locks", "terminal")),
+    *(f"llc.{name}" for name in ("artifacts", "code", "compose", "config", "files", "ids", "locks", "terminal")),
 }
 
 IMPORTED_NS = time.time_ns()  # before the modules that make numbers

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llc import npz, own, restrict, weights
-from llc.config import DATA, MODELS, Job, require, require_name, require_number
+from llc.config import KINDS, Job, require, require_name, require_number
 from llc.config.data import DIGITS_ROWS
 from llc.widths import count_params, draw_widths, layout
 
@@ -31,33 +31,24 @@ def complete(job: Job, cwd: Path) -> Job:
         Naming the key, the value and what it must be.
     """
     _check_finite(job)
-    for group, kinds in {"data": DATA, "model": MODELS}.items():
+    for group, kinds in KINDS.items():
         section = getattr(job, group)
         kind = next(name for name, schema in kinds.items() if type(section) is schema)
         require(section.kind == kind, f"{group}.kind", section.kind, f"{kind} here; choose a preset with {group}=…")
-    data = job.data
     job.evaluate = _sources(job.evaluate)
     if own.paths(job):
         job.own.folder = str(cwd / (job.own.folder or ""))
         job.own.sha256 = _digest_of_own(job, own.targets(job), "own.sha256", job.own.sha256)
     else:
         job.own.folder = job.own.sha256 = None
-    dims = {"digits": DIGITS_DIMS}.get(data.kind)  # of the data; a teacher's are the model's, own ones not known yet
-    if data.kind == "npz":
-        data.path = str(cwd / data.path)
-        file = npz.describe(Path(data.path))
-        data.n_data = file.n if data.n_data is None else data.n_data
-        require(2 <= data.n_data <= file.n, "data.n_data", data.n_data, f"between 2 and the file's {file.n} rows")
-        data.sha256 = _digest_of("data.sha256", data.sha256, data.path, file.sha256)
-        data.classes = file.classes
-        dims = (file.d_in, file.d_out)
-    teacher, own_model = data.kind == "teacher", job.model.kind == "own"
-    require(not (teacher and own_model), "data.kind", data.kind, "digits, npz or own with model.kind=own")
+    dims = _complete_data(job.data, cwd)
+    teacher, own_model = job.data.kind == "teacher", job.model.kind == "own"
+    require(not (teacher and own_model), "data.kind", job.data.kind, "digits, npz or own with model.kind=own")
     if not own_model:
-        _complete_model(job.model, data, dims, job.seed)
+        _complete_model(job.model, job.data, dims, job.seed)
     _complete_loss(job, dims)
     ok = teacher or job.training.w_star != "teacher"
-    require(ok, "training.w_star", "teacher", f"trained or file with {data.kind} data")
+    require(ok, "training.w_star", "teacher", f"trained or file with {job.data.kind} data")
     if job.training.path is not None:
         _complete_weights(job, cwd)
     kept = job.training.checkpoints
@@ -71,10 +62,7 @@ def complete(job: Job, cwd: Path) -> Job:
     if "gibbs" in job.sampler.names:
         _check_gibbs(job)
     if "mclmc" in job.sampler.names and not own_model:
-        chosen = job.posterior.restrict
-        moving = [shape for name, shape in layout(job.model) if chosen is None or name in chosen]
-        what = "without mclmc: it needs two parameters that move, or more, here it is one"
-        require(sum(map(math.prod, moving)) > 1, "sampler.names", job.sampler.names, what)
+        _check_mclmc(job)
     if job.target is not None:
         job.target = str(cwd / job.target)
     return job
@@ -84,9 +72,21 @@ def files_of(job: Job) -> tuple[list[str], list[str]]:
     """Return what the id of a parsed ``job`` depends on outside ``conf/``: files, and folders of modules."""
     named = [getattr(job.data, "path", None), job.training.path]
     named += [source.get("path") for source in (job.evaluate or {}).values()]
-    paths = own.paths(job)
-    code = own.find(tuple(sorted(paths.items())), own.folder(job)) if paths else own.Found("", (), ())
+    code = own.find(job, own.paths(job))
     return [path for path in named if path is not None] + list(code.files), list(code.folders)
+
+
+def _complete_data(data: Any, cwd: Path) -> Dims | None:
+    """Fill in what a file of data says; return how many inputs and outputs data have, None where that is not known."""
+    if data.kind != "npz":
+        return DIGITS_DIMS if data.kind == "digits" else None  # a teacher's are the model's
+    data.path = str(cwd / data.path)
+    file = npz.describe(Path(data.path))
+    data.n_data = file.n if data.n_data is None else data.n_data
+    require(2 <= data.n_data <= file.n, "data.n_data", data.n_data, f"between 2 and the file's {file.n} rows")
+    data.sha256 = _digest_of("data.sha256", data.sha256, data.path, file.sha256)
+    data.classes = file.classes
+    return file.d_in, file.d_out
 
 
 def _digest_of(key: str, given: str | None, what: str, now: str) -> str:
@@ -97,7 +97,7 @@ def _digest_of(key: str, given: str | None, what: str, now: str) -> str:
 def _digest_of_own(job: Job, paths: dict[str, str], key: str, given: str | None) -> str | None:
     if not paths:
         return None
-    found = own.find(tuple(sorted(paths.items())), own.folder(job))
+    found = own.find(job, paths)
     return _digest_of(key, given, ", ".join(found.files), found.sha256)
 
 
@@ -194,6 +194,13 @@ def _check_gibbs(job: Job) -> None:
     require(restrict is None, "posterior.restrict", restrict, "null with gibbs: it draws all layers")
     gamma = job.posterior.gamma
     require(gamma > 0, "posterior.gamma", gamma, "above 0 with gibbs: only γ holds directions that change no loss")
+
+
+def _check_mclmc(job: Job) -> None:
+    chosen = job.posterior.restrict
+    moving = [shape for name, shape in layout(job.model) if chosen is None or name in chosen]
+    what = "without mclmc: it needs two parameters that move, or more, here it is one"
+    require(sum(map(math.prod, moving)) > 1, "sampler.names", job.sampler.names, what)
 
 
 def _dims_of(model: Any) -> Dims:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-import logging
-import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -21,20 +16,16 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from llc.complete import complete
-from llc.config import DATA, MODELS, ConfigError, Job, nearest, require, require_choice
+from llc.config import KINDS, ConfigError, Job, nearest, require, require_choice
 from llc.ids import ids
 
 SECTIONS = ("data", "model", "training", "posterior", "sampler")
 GROUPS = (*SECTIONS, "sweep")
 NO_PRESETS = "a saved configuration has no presets, only values to override"
-SAVED_BY_HYDRA = ("config.yaml", "hydra.yaml", "overrides.yaml")
 FREE = ("model.args.", "data.args.", "evaluate.")  # the names after it are the user's
-THREADS = ("NPROC", "JAX_NUM_CPU_DEVICES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Hydra's own folders are of a second: two jobs that are started in the same one would share theirs.
 NOW = "${now:%Y-%m-%d}/${now:%H-%M-%S-%f}"
 FOLDERS = {"run": {"dir": f"outputs/{NOW}"}, "sweep": {"dir": f"multirun/{NOW}", "subdir": "${hydra.job.num}"}}
-GARBAGE_EVERY = 50_000  # objects more than before; Python looks at 700
-_threads: dict[str, int] = {}  # "jax": that it has, whatever a job's own code has made of the environment since
 FULL_KEY = re.compile(r"full_key: (\S+)")  # how OmegaConf ends its messages
 
 
@@ -43,7 +34,7 @@ def register_schema() -> None:
     store = ConfigStore.instance()
     store.store(name="job_schema", node=Job)
     store.store(group="hydra/output", name="apart", node=FOLDERS, package="hydra")
-    for group, kinds in {"data": DATA, "model": MODELS}.items():
+    for group, kinds in KINDS.items():
         for name, node in kinds.items():
             store.store(group=f"{group}/kind", name=name, node=node)
 
@@ -90,7 +81,7 @@ def _with_types(config: DictConfig) -> DictConfig:
     for section in SECTIONS:
         if section in known and not OmegaConf.is_dict(known[section]):
             raise ConfigError(f"{section}={known[section]!r}: {NO_PRESETS}")
-    for group, kinds in {"data": DATA, "model": MODELS}.items():
+    for group, kinds in KINDS.items():
         require_choice(f"{group}.kind", OmegaConf.select(known, f"{group}.kind", default="(missing)"), kinds)
         setattr(schema, group, kinds[known[group].kind])
     return OmegaConf.merge(OmegaConf.structured(schema), known)  # type: ignore[return-value]
@@ -122,7 +113,7 @@ def known_keys() -> set[str]:
                 yield from walk(value, f"{prefix}{f.name}.")
 
     keys.update(walk(Job(), ""))
-    for group, kinds in {"data": DATA, "model": MODELS}.items():
+    for group, kinds in KINDS.items():
         for kind in kinds.values():
             keys.update(walk(kind(), f"{group}."))
     return keys
@@ -167,78 +158,3 @@ def check_preset(override: Override) -> None:
         override.value(),
         "a preset's name, or {key: value} over it",
     )
-
-
-def command_line(argv: list[str]) -> list[str]:
-    """Return ``argv`` as Hydra must see it, after checking the keys of its overrides.
-
-    ``--config-dir RUN/.hydra`` asks to run a saved configuration again, but Hydra finds the
-    application's own ``config`` first and would silently run the defaults: such a folder
-    becomes the primary one. Only the ``hydra:`` settings of ``conf/config.yaml`` are then
-    lost, so they are given again.
-    """
-    check_keys(filter(_is_override, argv))
-    config_dir, rest = _take_option(argv, "--config-dir", "-cd")
-    if config_dir is None:
-        return argv
-    _, rest = _take_option(rest, "--config-name", "-cn")
-    folder = Path(config_dir).absolute()
-    if not all((folder / name).is_file() for name in SAVED_BY_HYDRA):
-        return argv
-    for argument in rest:
-        section, _, value = argument.lstrip("+").partition("=")
-        if section in SECTIONS and not value.startswith("{"):
-            raise ConfigError(f"{argument}: {NO_PRESETS}")
-    overrides = [argument for argument in rest if _is_override(argument)]
-    given = ["hydra/output=apart", "hydra.job.chdir=true"]
-    if any(not argument.startswith("hydra.") for argument in overrides):
-        given += ["expect_id=null", "target=null"]  # which a workflow gave the job as it was
-    # Beside the first of the others, since overrides before an option and after it are not taken for one list.
-    at = rest.index(overrides[0]) if overrides else len(rest)
-    return ["--config-path", str(folder), "--config-name", "config", *rest[:at], *given, *rest[at:]]
-
-
-def compose_once(argv: list[str]) -> None:
-    """Spare Hydra the composition that only asks for its mode, a fifth of a second, where these set none.
-
-    Nor do the files of ``conf/``, but those of sweeps may.
-    """
-    asked = any(argument.lstrip("+").startswith(("hydra.mode", "hydra=", "sweep=")) for argument in argv)
-    if all(map(_is_override, argv)) and not asked:
-        Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
-
-
-def _is_override(argument: str) -> bool:
-    return ("=" in argument and not argument.startswith("-")) or argument.startswith("~")
-
-
-def _take_option(argv: list[str], *names: str) -> tuple[str | None, list[str]]:
-    """Return the value of an option, given as ``name value`` or ``name=value``, and the other arguments."""
-    for i, argument in enumerate(argv):
-        name, equals, value = argument.partition("=")
-        if name in names and equals:
-            return value, argv[:i] + argv[i + 1 :]
-        if argument in names and i + 1 < len(argv):
-            return argv[i + 1], argv[:i] + argv[i + 2 :]
-    return None, argv
-
-
-def before_jax(threads: int, cache: Path) -> None:
-    """Set what JAX reads when it is imported, its threads and cache, and how often Python looks for garbage.
-
-    XLA takes the size of its thread pool from NPROC and ignores the usual thread variables; each is a device of JAX's
-    too, for chains to be spread over. NumPy is imported by now: its pool is there, and is made smaller.
-    """
-    from threadpoolctl import threadpool_limits
-
-    if "jax" in sys.modules and str(_threads.get("jax", os.environ.get("NPROC"))) != str(threads):
-        raise ConfigError(f"threads={threads}: one process has one number of threads; run the others separately")
-    _threads["jax"] = threads
-    for variable in THREADS:
-        os.environ[variable] = str(threads)
-    threadpool_limits(threads)
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    # Tracing makes many objects and little garbage: to look for it at Python's rate took a twelfth of a small job.
-    gc.set_threshold(GARBAGE_EVERY)
-    logging.getLogger("jax").setLevel(logging.WARNING)  # it reports each backend that is not there

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,17 @@ from llc.precision import off_at_star, too_coarse
 from llc.samplers.trace import Trace
 
 ROUNDING = 8  # units in the last place, of nβ L_n(w*) and what γ adds, by which nβ L_n of a draw may be off
+
+
+class AtStar(NamedTuple):
+    """What is known at w* before anything is drawn."""
+
+    loss_star: float  # L_n(w*), over all the data, in float64
+    grad_norm: float  # ‖∇L_n(w*)‖, likewise
+    llc_deficit: float  # see llc.polish.deficit
+    llc_true: float | None = None  # see llc.known
+    llc_exact: float | None = None  # likewise
+    losses_elsewhere: Mapping[str, float] = MappingProxyType({})  # L(w*) on each of the other data, by name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,42 +76,30 @@ class Estimate:
 
 def estimate(
     trace: Trace,
+    at_star: AtStar,
     *,
-    loss_star: float,
-    grad_norm: float,
-    llc_deficit: float,
     n: int,
     beta: float,
     gamma: float,
     n_params: int,
-    llc_true: float | None = None,
-    llc_exact: float | None = None,
-    losses_elsewhere: Mapping[str, float] | None = None,
 ) -> Estimate:
     """Return the estimate of one sampler.
 
     Parameters
     ----------
     trace
-        L_n at the kept draws, (chains, draws).
-    loss_star, grad_norm
-        L_n(w*) and ‖∇L_n(w*)‖, over all the data, in float64.
-    llc_deficit
-        See ``llc.polish.deficit``.
+        L_n at the kept draws, (chains, draws), and the losses on all other data that ``at_star`` has one on.
     n, beta
         Number of data and inverse temperature that the trace was drawn with.
     n_params
         Number of parameters d that move.
-    llc_true, llc_exact
-        What is known of it, see ``llc.known``.
-    losses_elsewhere
-        L(w*) on each of the other data that the trace has losses on, by name.
 
     References
     ----------
     λ̂: Lau et al. (2023), arXiv 2308.12108. Diagnostics: ``llc.diagnostics``.
     """
     chains, draws = trace.loss.shape
+    loss_star = at_star.loss_star
     llc = n * beta * (trace.loss.astype(np.float64) - loss_star)
     common: dict[str, Any] = {
         "accept_rate": _mean(trace.stats.get("acceptance_rate")),
@@ -110,16 +110,16 @@ def estimate(
         "time_compile_s": trace.time_compile_s,
         "time_sample_s": trace.time_sample_s,
         "loss_star": loss_star,
-        "grad_norm": grad_norm,
-        "llc_deficit": llc_deficit,
+        "grad_norm": at_star.grad_norm,
+        "llc_deficit": at_star.llc_deficit,
         "beta": beta,
         "gamma": gamma,
-        "llc_true": llc_true,
-        "llc_exact": llc_exact,
+        "llc_true": at_star.llc_true,
+        "llc_exact": at_star.llc_exact,
         "n_dropped": trace.dropped,
         "elsewhere": {},
     }
-    for name, star in (losses_elsewhere or {}).items():
+    for name, star in at_star.losses_elsewhere.items():
         common["elsewhere"] |= _elsewhere(name, star, trace, n * beta)
     if trace.ended == "diverged" or not np.isfinite(llc).all():
         return Estimate(**common, status="diverged", reason="a chain left the finite numbers")

@@ -19,8 +19,8 @@ import jax
 from jax import export
 
 from llc import code
-from llc.artifacts import whole
 from llc.equal import PROGRAMS_MAX, Fixed
+from llc.files import whole
 
 TRACED_BY = ("jax", "jaxlib", "numpyro", "blackjax")
 SAMPLERS = "llc.samplers."
@@ -32,7 +32,7 @@ _read: dict[str, Any] = {}  # jitted, by key: one function, so that this process
 
 
 class _NoNameError(Exception):
-    """What else it does than its name says is not known."""
+    """The program depends on something that no cache key can name."""
 
 
 def exported(advance: Any, args: tuple[Any, ...], static: Mapping[str, Any]) -> Any:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from llc import locks
+from llc.records import SNAKEMAKE_LOG, TARGET_INFO
 
 OWN_ERROR = "train.py: "  # how it begins when it refuses a configuration
 # A class by a name that says so, or a module's of two words: llc.records.BadTarget: …
@@ -15,8 +16,8 @@ EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*((Error|Exception|Interrupt|Exit|Failur
 def log_of(results: Path, run_id: str, target_id: str) -> Path:
     """Return the log of the job that stopped last: the run's, or its target's if that is not there."""
     target = results / "targets" / target_id
-    folder = results / "runs" / run_id if (target / "target.json").exists() else target
-    return folder / "snakemake.log"
+    folder = results / "runs" / run_id if (target / TARGET_INFO).exists() else target
+    return folder / SNAKEMAKE_LOG
 
 
 def reason(log: Path) -> str:

@@ -12,7 +12,7 @@ import matplotlib as mpl
 from pandas.errors import EmptyDataError, ParserError
 
 from llc import code
-from llc.artifacts import write_json, write_text
+from llc.files import write_json, write_text
 from llc.page import Drawn, page
 from llc.plots import along, diagnostics, heat, known, samplers, style, tables, traces, training
 from llc.records import MADE, PAGE, BadRun

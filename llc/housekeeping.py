@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llc import locks, own, plan, records, sweep
-from llc.artifacts import whole
 from llc.config import ConfigError, require
+from llc.files import whole
 from llc.joblist import read_jobs
-from llc.records import METRICS
+from llc.records import METRICS, TARGET_INFO
 from llc.sweepjob import SweepJob
 
 ID = re.compile(r"[0-9a-f]{12}")
-COMPLETE = {"runs": METRICS, "targets": "target.json"}  # the file that makes each complete
+COMPLETE = {"runs": METRICS, "targets": TARGET_INFO}  # the file that makes each complete
 PROJECT = ("Snakefile", "train.py", "pyproject.toml", "README.md", "conf", "envs", "llc", "profiles", "workflow")
 
 

@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jax
+import numpy as np
+from jaxtyping import Float, Int
 
 from llc import agreement, artifacts, code, constants, elsewhere, known, locks, losses, own, restrict, target
 from llc.config import Job, require
+from llc.data import Dataset
 from llc.equal import forget
+from llc.estimator import AtStar, Estimate
 from llc.ids import run_id, target_id
+from llc.likelihood import batch, sufficient_rows
 from llc.polish import deficit
-from llc.posterior import batch, inverse_temperature, sufficient_rows, tempered
+from llc.posterior import Posterior, inverse_temperature, tempered
 from llc.terminal import bar
 
 if TYPE_CHECKING:
-    from llc.estimator import Estimate
     from llc.samplers import Trace
 
 log = logging.getLogger(__name__)
@@ -78,7 +82,7 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
 
     with timings.measure("data"):
         problem = target.problem(job)
-    model, dataset, loss_fn = problem
+    model = problem.model
     others, moving = {}, None
     # What is wrong with these is told before training, and does not fail a target that is shared.
     if job.stage == "run":
@@ -100,20 +104,7 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     if job.stage == "target":
         return
 
-    from llc.sampling import sample  # seconds, which a target has no use for
-
-    full = None
-    quadratic = model.linear and losses.squares(job, dataset)
-    if quadratic and len(dataset.x) > sum(dataset.x.shape[1:] + dataset.y.shape[1:]):
-        full = batch(*sufficient_rows(dataset.x, dataset.y), dataset.sigma, job.precision)
-    rows = batch(dataset.x, dataset.y, dataset.sigma, job.precision)
-    posterior = tempered(
-        loss_fn, rows, found.w_star, job.posterior, job.precision,
-        full=full,
-        linear_widths=model.widths if quadratic else None,
-        moving=moving,
-        others={name: batch(other.x, other.y, other.sigma, job.precision) for name, other in others.items()},
-    )  # fmt: skip
+    posterior = _posterior(job, problem, found.w_star, moving, others)
     losses_elsewhere = {
         name: target.full_loss(found.w_star, problem._replace(data=other))[0] for name, other in others.items()
     }
@@ -122,31 +113,20 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     with timings.measure("diagnose"):
         nbeta = posterior.n * inverse_temperature(job.posterior, posterior.n)
         answers = known.answers(job, problem, found, nbeta)
-        facts = {
-            "loss_star": found.loss,
-            "grad_norm": found.grad_norm,
-            "llc_deficit": deficit(posterior, found.grad_norm),
-            **answers._asdict(),
-        }
-    del problem, dataset, others  # sampling takes what it needs of them in the posterior
-    traces: dict[str, Trace] = {}
-    estimates: dict[str, Estimate] = {}
-    for name in sorted(job.sampler.names):
-        settings, start = asdict(getattr(job.sampler, name)), time.perf_counter()
-        with bar(name):
-            found_llc, trace = sample(
-                name, settings, posterior, job.posterior, seed=job.seed, losses_elsewhere=losses_elsewhere, **facts
-            )
-        spent = {"compile": trace.time_compile_s, "sample": trace.time_sample_s}
-        spent["diagnose"] = time.perf_counter() - start - sum(spent.values())
-        for stage, seconds in spent.items():
-            timings[stage] = timings.get(stage, 0.0) + seconds
-        traces[name], estimates[name] = trace, found_llc
-        log.info("%s: LLC %s ± %s, %s", name, found_llc.llc_mean, found_llc.llc_mcse, _verdict(found_llc))
-    alone, estimates = estimates, agreement.held_together(estimates, traces, nbeta, job.posterior.gamma)
-    for name, found_llc in estimates.items():
-        if found_llc != alone[name]:
-            log.info("%s: beside the others %s", name, _verdict(found_llc))
+        at_star = AtStar(
+            loss_star=found.loss,
+            grad_norm=found.grad_norm,
+            llc_deficit=deficit(posterior, found.grad_norm),
+            llc_true=answers.llc_true,
+            llc_exact=answers.llc_exact,
+            losses_elsewhere=losses_elsewhere,
+        )
+    del problem, others  # sampling takes what it needs of them in the posterior
+    alone, traces = _estimates(job, posterior, at_star, timings)
+    estimates = agreement.held_together(alone, traces, nbeta, job.posterior.gamma)
+    for name, estimate in estimates.items():
+        if estimate != alone[name]:
+            log.info("%s: beside the others %s", name, _verdict(estimate))
 
     with timings.measure("write"):
         artifacts.write_traces(folder, traces)
@@ -164,6 +144,50 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         timings_s=timings,
         code=made_with,
     )
+
+
+def _posterior(
+    job: Job,
+    problem: target.Problem,
+    w_star: Float[np.ndarray, " dim"],
+    moving: Int[np.ndarray, " moving"] | None,
+    others: dict[str, Dataset],
+) -> Posterior:
+    """Return what is sampled around w*; of squares of a linear network few rows stand for more."""
+    model, dataset, loss_fn = problem
+    full = None
+    quadratic = model.linear and losses.squares(job, dataset)
+    if quadratic and len(dataset.x) > sum(dataset.x.shape[1:] + dataset.y.shape[1:]):
+        full = batch(*sufficient_rows(dataset.x, dataset.y), dataset.sigma, job.precision)
+    rows = batch(dataset.x, dataset.y, dataset.sigma, job.precision)
+    return tempered(
+        loss_fn, rows, w_star, job.posterior, job.precision,
+        full=full,
+        linear_widths=model.widths if quadratic else None,
+        moving=moving,
+        others={name: batch(other.x, other.y, other.sigma, job.precision) for name, other in others.items()},
+    )  # fmt: skip
+
+
+def _estimates(
+    job: Job, posterior: Posterior, at_star: AtStar, timings: Timings
+) -> tuple[dict[str, Estimate], dict[str, Trace]]:
+    """Draw with each sampler of the job; return its estimate, not held against the others yet, and its trace."""
+    from llc.sampling import sample  # seconds, which a target has no use for
+
+    estimates: dict[str, Estimate] = {}
+    traces: dict[str, Trace] = {}
+    for name in sorted(job.sampler.names):
+        settings, start = asdict(getattr(job.sampler, name)), time.perf_counter()
+        with bar(name):
+            found, trace = sample(name, settings, posterior, job.posterior, at_star, seed=job.seed)
+        spent = {"compile": trace.time_compile_s, "sample": trace.time_sample_s}
+        spent["diagnose"] = time.perf_counter() - start - sum(spent.values())
+        for stage, seconds in spent.items():
+            timings[stage] = timings.get(stage, 0.0) + seconds
+        estimates[name], traces[name] = found, trace
+        log.info("%s: LLC %s ± %s, %s", name, found.llc_mean, found.llc_mcse, _verdict(found))
+    return estimates, traces
 
 
 def _verdict(found: Estimate) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from llc.records import BadRun
 
+FIXED = {"job_id", "run_id", "target_id", "n_data", "target_params", "seed", "samplers", "overrides"}  # not swept keys
 TEXT = {"run_id", "target_id", "samplers", "overrides"}  # even where all look like numbers
 KINDS: tuple[tuple[Callable[[str], Any], str, str], ...] = (
     # what a text may be of, and its type where some cells are empty, and where none is

@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 import yaml
 
 from llc import own
-from llc.artifacts import write_text
+from llc.files import write_text
 
 PLANNING = (
-    "code", "complete", "compose", "expand", "ids", "kept", "npz", "own", "points", "records", "restrict", "rules",
-    "seeds", "sweep", "sweepjob", "weights", "widths",
+    "code", "complete", "compose", "expand", "files", "ids", "kept", "npz", "own", "points", "records", "restrict",
+    "rules", "seeds", "sweep", "sweepjob", "weights", "widths",
 )  # fmt: skip
 # ${oc.env:…}, ${now:…}, hydra.searchpath: what they give is in no file of conf/
 OUTSIDE = re.compile(rb"\$\{[^}]*:|searchpath")

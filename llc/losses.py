@@ -14,9 +14,9 @@ from llc import own, seeds
 from llc.config import Job, require
 from llc.data import Dataset, Labels
 from llc.equal import Fixed, compiled, hashable
+from llc.likelihood import Batch, batch, negative_log_likelihood
 from llc.mean import require_mean
 from llc.models import Model
-from llc.posterior import Batch, batch, negative_log_likelihood
 from llc.rows import Loss, Params
 
 Apply = Callable[[Params, Shaped[Array, "n ..."]], Float[Array, "n ..."]]

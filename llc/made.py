@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from llc.artifacts import write_json
+from llc.files import write_json
 
 TABLES = "tables.json"
 

@@ -39,7 +39,7 @@ def require_mean(what: str, loss_fn: Loss, w: Params, data: Data) -> None:
 
 
 def is_mean(what: str, loss_fn: Loss, w: Params, data: Data) -> bool:
-    """Do so at ``w`` itself; return False where the loss is not finite there, which says nothing."""
+    """Check it at exactly ``w``; return False where the loss is not finite there."""
     n = n_rows(data)
     size = min(FEW, n // 2)
     groups = min(GROUPS, n // size)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 Config = Mapping[str, Any]  # config.yaml of a run
@@ -60,9 +61,9 @@ def _value(config: Config, key: str) -> Any:
     return found
 
 
-def _has(**values: Any) -> Callable[[Config], bool]:
-    """Return whether keys have these values; ``__`` stands for the dot."""
-    return lambda config: all(_value(config, key.replace("__", ".")) == value for key, value in values.items())
+def _has(values: Config) -> Callable[[Config], bool]:
+    """Return whether keys, dotted, have these values."""
+    return lambda config: all(_value(config, key) == value for key, value in values.items())
 
 
 def _always(config: Config) -> bool:
@@ -74,8 +75,8 @@ def _names(config: Config) -> list[str]:
     return names if isinstance(names, list) else []
 
 
-def _with(*samplers: str, **values: Any) -> Callable[[Config], bool]:
-    return lambda config: bool(set(samplers) & set(_names(config))) and _has(**values)(config)
+def _with(*samplers: str, having: Config = MappingProxyType({})) -> Callable[[Config], bool]:
+    return lambda config: bool(set(samplers) & set(_names(config))) and _has(having)(config)
 
 
 def _by_rule(config: Config) -> bool:
@@ -90,15 +91,19 @@ METHODS = (
         "LLCs of some parameters, or on other data",
         lambda c: any(_value(c, key) not in (None, ...) for key in ("posterior.restrict", "evaluate")),
     ),
-    Method("watanabe2013", "the inverse temperature 1/log n", _has(posterior__beta=None)),
+    Method("watanabe2013", "the inverse temperature 1/log n", _has({"posterior.beta": None})),
     Method("welling2011", "SGLD", _with("sgld")),
     Method(
         "leimkuhler2013",
         "the noise of SGLD with a step size chosen by itself, and its momentum",
-        _with("sgld", sampler__sgld__step_size="auto"),
+        _with("sgld", having={"sampler.sgld.step_size": "auto"}),
     ),
-    Method("li2016", "RMSProp as the preconditioner of SGLD", _with("sgld", sampler__sgld__preconditioner="rmsprop")),
-    Method("baker2019", "control variates in SGLD", _with("sgld", sampler__sgld__control_variates=True)),
+    Method(
+        "li2016",
+        "RMSProp as the preconditioner of SGLD",
+        _with("sgld", having={"sampler.sgld.preconditioner": "rmsprop"}),
+    ),
+    Method("baker2019", "control variates in SGLD", _with("sgld", having={"sampler.sgld.control_variates": True})),
     Method("neal2011", "HMC", _with("hmc")),
     Method("hoffman2014", "NUTS", _with("nuts")),
     Method("betancourt2017", "the multinomial variant of NUTS", _with("nuts")),
@@ -115,34 +120,36 @@ METHODS = (
         "kingma2015",
         "Adam, which trained the networks or is the preconditioner of SGLD",
         lambda c: (
-            _has(training__w_star="trained", training__optimizer="adam")(c)
-            or _with("sgld", sampler__sgld__preconditioner="adam")(c)
+            _has({"training.w_star": "trained", "training.optimizer": "adam"})(c)
+            or _with("sgld", having={"sampler.sgld.preconditioner": "adam"})(c)
         ),
     ),
     Method(
         "loshchilov2019",
         "AdamW, which trained the networks",
-        _has(training__w_star="trained", training__optimizer="adamw"),
+        _has({"training.w_star": "trained", "training.optimizer": "adamw"}),
     ),
     Method(
         "liu1989",
         "L-BFGS, which polished w*",
-        lambda c: _has(training__w_star="trained")(c) and _value(c, "training.polish_steps") not in (0, ...),
+        lambda c: _has({"training.w_star": "trained"})(c) and _value(c, "training.polish_steps") not in (0, ...),
     ),
-    Method("alpaydin1998", "the handwritten digits", _has(data__kind="digits")),
+    Method("alpaydin1998", "the handwritten digits", _has({"data.kind": "digits"})),
     Method("bradbury2018", "JAX", _always),
 )
 # What the known learning coefficients are from.
 TRUTHS = (
-    Method("aoyagi2024", "λ of deep linear networks", _has(model__kind="dln", model__teacher="aligned")),
+    Method("aoyagi2024", "λ of deep linear networks", _has({"model.kind": "dln", "model.teacher": "aligned"})),
     Method(
         "aoyagi2005",
         "λ of reduced rank regression",
         lambda config: (
-            _has(model__kind="dln", model__teacher="aligned")(config) and len(_value(config, "model.widths")) == 3
+            _has({"model.kind": "dln", "model.teacher": "aligned"})(config) and len(_value(config, "model.widths")) == 3
         ),
     ),
     Method(
-        "lehalleur2024", "λ of deep linear networks at given weights", _has(model__kind="dln", model__teacher="reduced")
+        "lehalleur2024",
+        "λ of deep linear networks at given weights",
+        _has({"model.kind": "dln", "model.teacher": "reduced"}),
     ),
 )

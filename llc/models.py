@@ -17,9 +17,7 @@ from jaxtyping import Array, Float, Key, Shaped
 from llc import own, teachers, trees
 from llc.config import CrossingModel, DlnModel, MlpModel, OwnModel, QuadraticModel
 from llc.equal import Fixed, compiled, hashable
-from llc.widths import count_params, hidden_widths, layout
-
-Layout = Sequence[tuple[str, tuple[int, ...]]]
+from llc.widths import Layout, count_params, hidden_widths, layout
 
 # Rows are columns in networks that are narrower, where there are so many rows for each unit of the widest layer: to
 # turn around a minibatch, of which each chain has its own, takes a tenth of a step.

@@ -10,7 +10,7 @@ import inspect
 import site
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,29 +54,28 @@ def paths(job: Job) -> dict[str, str]:
 
 
 def folder(job: Job) -> Path:
-    """Return where the modules of a parsed ``job`` are looked for first."""
+    """Return where a parsed ``job`` looks for modules first; then it is beside ``train.py``, then where Python does."""
     assert job.own.folder is not None  # parsed: filled in where an import path is given
     return Path(job.own.folder)
 
 
-@lru_cache
-def find(paths: tuple[tuple[str, str], ...], folder: Path) -> Found:
-    """Return the code of import paths, given as pairs of key and path, of which nothing is imported.
+def find(job: Job, paths: Mapping[str, str]) -> Found:
+    """Return the code of import paths of a parsed ``job``, by key, of which nothing is imported.
 
     It is that of the modules themselves and of all that these import, as far as it is not
     installed: of installed packages the versions are recorded, and make nothing stale. What is
     imported by a name that is made when it runs cannot be seen.
-
-    Parameters
-    ----------
-    folder
-        Where modules are looked for first, then beside ``train.py``, then where Python does.
 
     Raises
     ------
     ConfigError
         If there is no such module, or no such name in it.
     """
+    return _found(tuple(sorted(paths.items())), folder(job)) if paths else Found("", (), ())
+
+
+@lru_cache
+def _found(paths: tuple[tuple[str, str], ...], folder: Path) -> Found:
     files: dict[str, Path] = {}
     folders = {folder, ROOT}
     for key, path in paths:
@@ -105,7 +104,7 @@ def find(paths: tuple[tuple[str, str], ...], folder: Path) -> Found:
 def check_unchanged(job: Job) -> None:
     """Raise ConfigError if the modules of ``job``, imported by now, are not those that its id was made with."""
     by_key = paths(job) if job.stage == "run" else targets(job)
-    for file, digest in find(tuple(sorted(by_key.items())), folder(job)).digests if by_key else ():
+    for file, digest in find(job, by_key).digests:
         _check_unchanged(Path(file), digest)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from llc import code, locks, made, records, sweepjob
 from llc.failures import reason
-from llc.records import MADE, METRICS, PAGE
+from llc.records import MADE, METRICS, PAGE, SNAKEMAKE_LOG, TARGET_INFO
 from llc.sweepjob import SweepJob
 
 LISTED = 5  # failures that are spelled out
@@ -99,7 +99,7 @@ def run_state(folder: Path, samplers: Iterable[str], keep_code: bool) -> State:
 
 def target_state(folder: Path, keep_code: bool) -> State:
     """Return the state of a target directory."""
-    path = folder / "target.json"
+    path = folder / TARGET_INFO
     if not path.exists():
         return _not_done(folder)
     try:
@@ -157,7 +157,7 @@ def figures_stale(folder: Path, captions: Path) -> list[str]:
 def _not_done(folder: Path) -> State:
     if locks.held(folder):
         return State("running")
-    log = folder / "snakemake.log"
+    log = folder / SNAKEMAKE_LOG
     return State("failed", note=f"{reason(log)}\n      log: {log}") if log.exists() else State("missing")
 
 

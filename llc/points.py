@@ -23,7 +23,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from llc.compose import check_keys, not_syntax
-from llc.config import ConfigError
+from llc.config import SAMPLERS, ConfigError
 from llc.records import COLUMNS, column_of
 
 # What Hydra's grammar also makes of it, at a hundredth of the cost.
@@ -31,7 +31,7 @@ PLAIN_NUMBER = re.compile(
     r"([a-z_]\w*(?:\.[a-z_]\w*)*)=(?:(-?(?:0|[1-9][0-9]*))|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?))",
     re.ASCII,
 )
-OF_SAMPLERS = re.compile("(gibbs|hmc|mclmc|nuts|sgld|llc_mean|llc_mcse|rhat|loss_star)_")
+OF_SAMPLERS = re.compile(f"({'|'.join(SAMPLERS)}|llc_mean|llc_mcse|rhat|loss_star)_")
 GLOBAL = re.compile("#.*@package _global_")
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from llc import plan, records
 from llc.failures import reason
 from llc.plan import Plan
-from llc.records import BEFORE, METRICS, PAGE
+from llc.records import BEFORE, METRICS, PAGE, SNAKEMAKE_LOG
 from llc.sweepjob import SweepJob
 
 STAGES = ("run", "target")  # the rules that are told of here
@@ -96,7 +96,7 @@ class Watch(logging.Handler):
         ended = [name] if stage == "run" else [i for i, job in self.jobs.items() if failed and job.target_id == name]
         self.ended |= dict.fromkeys(ended, not failed)
         if failed:
-            log = folder / "snakemake.log"
+            log = folder / SNAKEMAKE_LOG
             lost = f", and {len(ended)} run{'s' * (len(ended) != 1)} with it" if stage == "target" else ""
             self.say(f"{self._count()} {stage} {name} failed{lost}: {reason(log)}\n    log: {log}")
         elif stage == "run":

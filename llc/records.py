@@ -16,6 +16,8 @@ from jaxtyping import Float
 
 METRICS = "metrics_summary.csv"
 RUN_INFO = "run_info.json"
+TARGET_INFO = "target.json"
+SNAKEMAKE_LOG = "snakemake.log"  # of a run or a target: what its process has said
 BEFORE = "before"  # the folder of a sweep's tables that are no longer its own
 PAGE, MADE = "report.html", "made.json"  # of a sweep's figures: their page, and what they were made from
 TEXT = ("sampler", "status", "reason")  # the columns of metrics_summary.csv that are not numbers
@@ -116,7 +118,7 @@ def read_target(folder: Path, checkpoint: int | None = None) -> tuple[dict[str, 
     if not folder.is_dir():
         raise BadTarget(folder, "there is no such folder", "target=null trains w* here")
     try:
-        about: dict[str, Any] = json.loads((folder / "target.json").read_text(encoding="utf-8"))
+        about: dict[str, Any] = json.loads((folder / TARGET_INFO).read_text(encoding="utf-8"))
         if checkpoint is not None:
             about |= about["checkpoints"][str(checkpoint)]
         shape, digest = (about["n_params"],), about["w_star_sha256"]

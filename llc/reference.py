@@ -96,9 +96,8 @@ def _must(module: ModuleType, checked: ast.ClassDef) -> dict[str, str]:
             case "require", [_, ast.Constant(value=str(key)), _, ast.Constant(value=str(text))]:
                 found[key] = text
             case "require_choice", [ast.Constant(value=str(key)), _, named]:
-                # A name that is not the module's is of what the check computes.
-                choices = vars(module).get(named.id) if isinstance(named, ast.Name) else ast.literal_eval(named)
-                found |= {key: " or ".join(f"`{choice}`" for choice in choices)} if choices else {}
+                choices = vars(module)[named.id] if isinstance(named, ast.Name) else ast.literal_eval(named)
+                found[key] = " or ".join(f"`{choice}`" for choice in choices)
             case "_check_counts", [ast.Constant(value=str(name)), _, least]:
                 counts = {"chains": 1, **ast.literal_eval(least)}
                 texts = {**{k: f"at least {n}" for k, n in counts.items()}, "draws": "at least 8, or null"}

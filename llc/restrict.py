@@ -9,10 +9,9 @@ import numpy as np
 from jaxtyping import Int
 
 from llc.config import require
+from llc.widths import Layout
 
 SHOWN = 10
-
-Layout = Sequence[tuple[str, tuple[int, ...]]]  # name and shape of each parameter, in the order of the vector
 
 
 def names(patterns: Sequence[str], layout: Layout) -> list[str]:

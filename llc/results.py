@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from llc import gathering, records, summary
 from llc.config import nearest, require_choice
-from llc.records import Run
+from llc.records import TARGET_INFO, Run
 
 if TYPE_CHECKING:
     import arviz
@@ -68,7 +68,7 @@ class SweepRun:
             If they are gone, damaged, or another job's.
         """
         target_id = self.info["target_id"]
-        own = (self.folder / "target.json").exists()  # of a run of train.py by hand
+        own = (self.folder / TARGET_INFO).exists()  # of a run of train.py by hand
         folder = self.folder if own else self.folder.parent.parent / "targets" / target_id
         about, w_star = records.read_target(folder, self.config.get("checkpoint"))
         if about["target_id"] != target_id:

@@ -76,7 +76,7 @@ _blocked.defvjp(_forward, _backward)
 
 
 def _mean(function: Callable[[Params, Data], Any], w: Params, data: Data) -> Any:
-    """Return the mean over all rows of what ``function`` is the mean of, over those it is given."""
+    """Return the row-weighted mean of ``function`` over blocks, each call giving the mean of its block."""
     n = n_rows(data)
     whole, rest = divmod(n, BLOCK)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llc import samplers, seeds
 from llc.config import PosteriorConfig
-from llc.estimator import Estimate, estimate
+from llc.estimator import AtStar, Estimate, estimate
 from llc.posterior import Posterior, inverse_temperature
 from llc.samplers import Trace
 
@@ -40,14 +40,9 @@ def sample(
     settings: Mapping[str, Any],
     posterior: Posterior,
     config: PosteriorConfig,
+    at_star: AtStar,
     *,
     seed: int,
-    loss_star: float,
-    grad_norm: float,
-    llc_deficit: float,
-    llc_true: float | None = None,
-    llc_exact: float | None = None,
-    losses_elsewhere: Mapping[str, float] | None = None,
 ) -> Sampled:
     """Draw from ``posterior`` and estimate the LLC.
 
@@ -59,21 +54,14 @@ def sample(
         What ``posterior`` was made from, in full precision.
     seed
         Of the job; each sampler has its own stream of it.
-    loss_star, grad_norm, llc_deficit, llc_true, llc_exact, losses_elsewhere
-        As of ``llc.estimator.estimate``.
     """
     trace = samplers.load(name)(seeds.key(seed, f"sampler/{name}"), posterior, **settings)
     found = estimate(
         trace,
-        loss_star=loss_star,
-        grad_norm=grad_norm,
-        llc_deficit=llc_deficit,
+        at_star,
         n=posterior.n,
         beta=inverse_temperature(config, posterior.n),
         gamma=config.gamma,
         n_params=posterior.w_star.size,
-        llc_true=llc_true,
-        llc_exact=llc_exact,
-        losses_elsewhere=losses_elsewhere,
     )
     return Sampled(found, trace)

@@ -17,9 +17,9 @@ import pandas as pd
 
 from llc import code, gathering, made
 from llc.accuracy import accuracy
-from llc.artifacts import whole
 from llc.failures import log_of, reason
-from llc.joblist import read_jobs
+from llc.files import whole
+from llc.joblist import FIXED, read_jobs
 from llc.records import BEFORE, METRICS, PAGE, BadRun, Run, Value, read_info
 
 JOB_COLUMNS = ["job_id", "run_id"]
@@ -82,8 +82,7 @@ def _columns_of(sampler: str, runs: Sequence[Run]) -> list[str]:
 
 def _job_columns(jobs: pd.DataFrame) -> list[str]:
     """Return the summary's columns of a job: its number and id, swept keys, common ones."""
-    other = {*JOB_COLUMNS, *COMMON_COLUMNS, "target_id", "samplers", "overrides"}
-    return [*JOB_COLUMNS, *(column for column in jobs.columns if column not in other), *COMMON_COLUMNS]
+    return [*JOB_COLUMNS, *(column for column in jobs.columns if column not in FIXED), *COMMON_COLUMNS]
 
 
 def tidy(jobs: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:

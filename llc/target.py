@@ -15,14 +15,15 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from llc import artifacts, code, data, losses, models, own, records, weights
+from llc import code, data, losses, models, own, records, weights
 from llc.config import Job, OwnData, OwnModel, require
 from llc.data import Dataset
 from llc.equal import Fixed, compiled
+from llc.files import whole, write_json
 from llc.ids import target_id
+from llc.likelihood import batch
 from llc.models import Model
-from llc.posterior import batch
-from llc.records import BadTarget
+from llc.records import TARGET_INFO, BadTarget
 from llc.rows import Loss, loss_and_gradient, parts
 from llc.training import train
 
@@ -128,12 +129,12 @@ def save(target: Target, job: Job, folder: Path, core_s: float = 0.0) -> None:
     ``core_s`` is what it took, in core-seconds: plans are made with it.
     """
     arrays: dict[str, Any] = {records.name_of(step): target.at(step).w_star for step in (None, *target.checkpoints)}
-    with artifacts.whole(folder / "target.npz") as path:
+    with whole(folder / "target.npz") as path:
         np.savez(path, **arrays)
     about = {"target_id": target_id(job), "n_params": len(target.w_star), **_about(target)}
     about["checkpoints"] = {str(step): _about(part) for step, part in target.checkpoints.items()}
     about |= {"code": code.modules("target"), "core_s": core_s, "bytes": (folder / "target.npz").stat().st_size}
-    artifacts.write_json(folder / "target.json", about)
+    write_json(folder / TARGET_INFO, about)
 
 
 def _about(target: Target) -> dict[str, Any]:
@@ -179,7 +180,7 @@ def trained_with(folder: Path) -> dict[str, str]:
         If it does not say.
     """
     try:
-        return dict(json.loads((folder / "target.json").read_text(encoding="utf-8"))["code"])
+        return dict(json.loads((folder / TARGET_INFO).read_text(encoding="utf-8"))["code"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadTarget(folder, f"it is damaged ({error!r})") from None
 

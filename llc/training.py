@@ -15,9 +15,10 @@ from llc import seeds
 from llc.config import Job, PosteriorConfig, TrainingConfig
 from llc.data import Dataset
 from llc.equal import ready
+from llc.likelihood import Batch, batch
 from llc.models import Model
 from llc.polish import polish, tolerance
-from llc.posterior import Batch, batch, tempered
+from llc.posterior import tempered
 from llc.rows import Loss, Number, Params, Scalar, mean_loss, take
 
 CHECK_EVERY = 50  # steps between looks at the gradient of the full loss

@@ -14,11 +14,10 @@ import numpy as np
 from jaxtyping import Float
 
 from llc.config import CHANGED, ConfigError, nearest
+from llc.widths import Layout
 
 FLAT = "w_star"  # the one array of a file that holds the flat vector, as target.npz does
 SHOWN = 5
-
-Layout = Sequence[tuple[str, tuple[int, ...]]]  # name and shape of each parameter, in the order of the vector
 
 
 class Description(NamedTuple):

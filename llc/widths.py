@@ -7,6 +7,8 @@ from itertools import pairwise
 from llc import seeds
 from llc.config import CrossingModel, DlnModel, MlpModel, QuadraticModel
 
+Layout = Sequence[tuple[str, tuple[int, ...]]]  # name and shape of each parameter, in the order of the vector
+
 
 def count_params(widths: Sequence[int], bias: bool) -> int:
     """Return the number of parameters of a fully connected network.

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[1]
 # What they import, some of it when they come to need it; for Snakemake nothing of llc, which is the folder's own.
 IMPORTED = {
-    "train.py": ["hydra.main", "llc.compose", "llc.job", "llc.sampling"],
+    "train.py": ["hydra.main", "llc.commandline", "llc.process", "llc.job", "llc.sampling"],
     "snakemake": ["snakemake.cli", "snakemake.report.html_reporter", "hydra.compose", "numpy", "smart_open", "yte"],
 }
 

@@ -17,8 +17,8 @@ import llc
 from llc import finite, target
 from llc import job as jobs
 from llc.config import ConfigError
+from llc.likelihood import Batch
 from llc.mean import UNEVEN, is_mean
-from llc.posterior import Batch
 
 RNG = np.random.default_rng(0)
 N, SIGMA = 400, 0.7

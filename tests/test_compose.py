@@ -1,11 +1,8 @@
 """From the command line and from saved files to a checked Job."""
 
 import itertools
-import os
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -15,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from llc import artifacts, compose
-from llc.compose import SAVED_BY_HYDRA, THREADS, before_jax, check_keys, command_line, parse
+from llc import artifacts
+from llc.compose import check_keys, parse
 from llc.config import ConfigError, Job
 from llc.ids import run_id
 from llc.widths import draw_widths
@@ -79,85 +76,6 @@ def test_known_keys_additions_and_hydras_own_pass(override: str) -> None:
 def test_an_override_that_hydra_cannot_read_is_named() -> None:
     with pytest.raises(ConfigError, match=r"'seed=\['"):
         check_keys(["seed=["])
-
-
-# -------------------------------------------------------------------------------- command line
-
-
-@pytest.fixture
-def hydra_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "RUN" / ".hydra"
-    folder.mkdir(parents=True)
-    for name in SAVED_BY_HYDRA:
-        (folder / name).touch()
-    return folder
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        [],
-        ["model=small", "seed=3"],
-        ["-m", "model=small,base"],
-        ["--multirun", "+sweep=digits"],
-        ["+experiment_name=x", "hydra.run.dir=outputs/${experiment_name}/${now:%Y-%m-%d_%H-%M-%S}"],
-        ["--cfg", "job", "--resolve"],
-        ["--config-name", "config", "seed=3"],
-        ["--help"],
-    ],
-)
-def test_other_arguments_are_left_alone(argv: list[str]) -> None:
-    assert command_line(argv) == argv
-
-
-@pytest.mark.parametrize("name", [[], ["--config-name", "config"], ["--config-name=config"], ["-cn", "config"]])
-@pytest.mark.parametrize(
-    "option", [["--config-dir", "{}"], ["--config-dir={}"], ["-cd", "{}"], ["--config-dir", "{}/"], ["-cd", "{}/"]]
-)
-def test_a_saved_configuration_becomes_the_primary_one(option: list[str], name: list[str], hydra_folder: Path) -> None:
-    argv = command_line([*(part.format(hydra_folder) for part in option), *name])
-    assert argv[:4] == ["--config-path", str(hydra_folder), "--config-name", "config"]
-
-
-def test_a_relative_saved_configuration_becomes_an_absolute_path(
-    hydra_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(hydra_folder.parent.parent)
-    assert command_line(["--config-dir", "RUN/.hydra/"])[:2] == ["--config-path", str(hydra_folder)]
-
-
-@pytest.mark.parametrize("options", [[], ["-m"], ["--cfg", "job"]])
-def test_overrides_of_a_saved_configuration_are_one_list_for_a_job_of_its_own(
-    options: list[str], hydra_folder: Path
-) -> None:
-    given = ["hydra/output=apart", "hydra.job.chdir=true", "expect_id=null", "target=null"]
-    for rest in ([*options, "seed=3", "posterior.gamma=1,2"], ["seed=3", "posterior.gamma=1,2", *options]):
-        argv = command_line(["--config-dir", str(hydra_folder), *rest])[4:]
-        assert [argument for argument in argv if argument not in given] == rest
-        assert argv[(at := argv.index(given[0])) : at + 5] == [*given, "seed=3"]
-    assert "expect_id=null" not in command_line(["--config-dir", str(hydra_folder), *options, "hydra.run.dir=x"])
-
-
-def test_a_run_of_a_saved_configuration_works_in_its_own_folder(hydra_folder: Path) -> None:
-    assert "hydra.job.chdir=true" in command_line(["--config-dir", str(hydra_folder)])
-
-
-@pytest.mark.parametrize("missing", SAVED_BY_HYDRA)
-def test_another_folder_is_left_to_hydra(missing: str, hydra_folder: Path) -> None:
-    (hydra_folder / missing).unlink()
-    argv = ["--config-dir", str(hydra_folder), "seed=3"]
-    assert command_line(argv) == argv
-
-
-@pytest.mark.parametrize("override", ["sead=3", "~sead"])
-def test_a_mistyped_key_on_the_command_line_is_refused(override: str) -> None:
-    with pytest.raises(ConfigError, match="did you mean seed"):
-        command_line(["-m", "model=small,base", override])
-
-
-def test_a_mistyped_key_beside_a_saved_configuration_is_refused(hydra_folder: Path) -> None:
-    with pytest.raises(ConfigError, match="did you mean seed"):
-        command_line(["--config-dir", str(hydra_folder), "sead=3"])
 
 
 # -------------------------------------------------------------------------------- round trips
@@ -406,54 +324,6 @@ def test_a_file_that_changed_after_the_job_was_saved_is_refused(tmp_path: Path) 
 
 def test_a_relative_target_starts_where_the_command_is_started(tmp_path: Path) -> None:
     assert job("target=results/targets/x", cwd=tmp_path).target == str(tmp_path / "results/targets/x")
-
-
-# ------------------------------------------------------------------------------------- threads
-
-
-@pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for variable in (
-        *THREADS,
-        *("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"),
-    ):
-        monkeypatch.setenv(variable, "")  # restored afterwards, whatever the test sets
-        os.environ.pop(variable)
-    monkeypatch.setattr(compose, "_threads", {})
-    return monkeypatch
-
-
-def test_every_thread_pool_has_the_size_asked_for(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    environment.delitem(sys.modules, "jax", raising=False)
-    before_jax(3, tmp_path)
-    assert {os.environ[name] for name in THREADS} == {"3"}
-
-
-def test_a_users_own_compilation_cache_is_kept(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    environment.delitem(sys.modules, "jax", raising=False)
-    environment.setenv("JAX_COMPILATION_CACHE_DIR", "mine")
-    before_jax(1, tmp_path)
-    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == "mine"
-
-
-def test_another_number_of_threads_after_jax_is_refused(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    environment.setitem(sys.modules, "jax", ModuleType("jax"))
-    environment.setenv("NPROC", "1")
-    with pytest.raises(ConfigError, match="threads=2"):
-        before_jax(2, tmp_path)
-
-
-def test_the_same_number_of_threads_after_jax_is_fine(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    environment.setitem(sys.modules, "jax", ModuleType("jax"))
-    environment.setenv("NPROC", "2")
-    before_jax(2, tmp_path)
-    environment.setenv("NPROC", "7")  # by the code of a job: the next in its process is not to fail for it
-    before_jax(2, tmp_path)
-
-
-def test_hydras_own_options_pass() -> None:
-    assert command_line(["--cfg", "job"]) == ["--cfg", "job"]
-    assert command_line(["-c", "job", "seed=3"]) == ["-c", "job", "seed=3"]
 
 
 def test_the_kind_is_chosen_by_preset_and_not_overridden() -> None:

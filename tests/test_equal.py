@@ -21,7 +21,7 @@ from llc import equal, losses, models, target
 from llc import job as jobs
 from llc.config import CrossingModel, DlnModel, MlpModel, QuadraticModel
 from llc.equal import Fixed, compiled, forget, hashable
-from llc.posterior import batch
+from llc.likelihood import batch
 
 HERE = Path(__file__).parent
 TINY = ["training=fast", "training.steps=50", "sampler=fast"]

@@ -7,7 +7,7 @@ import pytest
 from arviz_stats.base import array_stats
 
 from llc.diagnostics import diagnose, settled
-from llc.estimator import Estimate, estimate
+from llc.estimator import AtStar, Estimate, estimate
 from llc.limits import ESS_MIN, RHAT_MAX
 from llc.samplers import Trace
 
@@ -22,9 +22,7 @@ def trace_of(llc: np.ndarray, **stats: np.ndarray) -> Trace:
 def verdict_on(trace: Trace, llc_deficit: float = 0.0) -> Estimate:
     return estimate(
         trace,
-        loss_star=LOSS_STAR,
-        grad_norm=0.01,
-        llc_deficit=llc_deficit,
+        AtStar(LOSS_STAR, grad_norm=0.01, llc_deficit=llc_deficit),
         n=N,
         beta=BETA,
         gamma=2.0,
@@ -229,9 +227,7 @@ def test_the_virial_and_its_error_are_told() -> None:
 def test_at_gamma_0_a_virial_counts_only_above_0(off: float, status: str) -> None:
     llc = independent()
     trace = trace_of(llc, virial=10 + 2 * (off + np.random.default_rng(2).normal(size=llc.shape)))
-    found = estimate(
-        trace, loss_star=LOSS_STAR, grad_norm=0.01, llc_deficit=0.0, n=N, beta=BETA, gamma=0.0, n_params=10
-    )
+    found = estimate(trace, AtStar(LOSS_STAR, 0.01, 0.0), n=N, beta=BETA, gamma=0.0, n_params=10)
     assert found.status == status
     assert verdict_on(trace).status == {"not_converged": "not_converged", "ok": "metastable"}[status]
 
@@ -323,9 +319,7 @@ def test_draws_that_differ_by_the_rounding_of_a_large_constant_have_not_converge
     rng, nbeta = np.random.default_rng(0), N * BETA
     for constant, status in (1e3, "ok"), (1e5, "not_converged"):
         trace = Trace(loss=(constant + rng.gamma(1.5, size=(4, 2000)) / nbeta).astype(np.float32), n_grad_evals=1.0)
-        found = estimate(
-            trace, loss_star=constant, grad_norm=0.0, llc_deficit=0.0, n=N, beta=BETA, gamma=2.0, n_params=3
-        )
+        found = estimate(trace, AtStar(constant, 0.0, 0.0), n=N, beta=BETA, gamma=2.0, n_params=3)
         assert found.status == status
         assert ("precision=float64, or take the constant out of the loss" in found.reason) == (status != "ok")
 

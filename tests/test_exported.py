@@ -15,7 +15,8 @@ import pytest
 from composing import job
 
 from llc import code, exported, losses, models, samplers, target
-from llc.posterior import Posterior, batch, tempered
+from llc.likelihood import batch
+from llc.posterior import Posterior, tempered
 from llc.samplers import hmc, rounds, sgld, steps
 
 HERE = Path(__file__).parent

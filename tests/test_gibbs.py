@@ -14,8 +14,9 @@ from test_samplers import STRETCHED
 
 from llc import samplers, seeds, truth
 from llc.config import DlnModel
+from llc.likelihood import batch, negative_log_likelihood, sufficient_rows
 from llc.models import build
-from llc.posterior import Posterior, batch, negative_log_likelihood, sufficient_rows
+from llc.posterior import Posterior
 from llc.samplers import gibbs
 from llc.samplers.trace import Trace
 

@@ -12,7 +12,7 @@ from composing import job
 from llc import losses, target
 from llc.config import ConfigError
 from llc.known import Known, answers
-from llc.posterior import batch
+from llc.likelihood import batch
 
 HERE = Path(__file__).parent
 DATA = "data=own data._target_=cases.data"

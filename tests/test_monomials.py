@@ -10,8 +10,9 @@ import pytest
 from llc import finite, samplers, seeds
 from llc.config import SamplerConfig, SgldConfig
 from llc.diagnostics import diagnose
+from llc.likelihood import Batch
 from llc.limits import DIVERGENT_MAX, MCSE_TARGET
-from llc.posterior import Batch, Posterior
+from llc.posterior import Posterior
 from llc.samplers.sgld import sgld
 
 A, GAMMA = 1000 / np.log(1000), 1.0

@@ -12,8 +12,9 @@ from composing import job
 from scipy.optimize import minimize
 
 from llc import finite, target
+from llc.likelihood import Batch, batch, sufficient_rows
 from llc.polish import FINER, LEFT, _beside, deficit, polish, tolerance
-from llc.posterior import Batch, Posterior, batch, inverse_temperature, sufficient_rows
+from llc.posterior import Posterior, inverse_temperature
 
 X = np.random.default_rng(0).normal(size=(500, 6)) * np.array([3.0, 1.0, 0.3, 0.1, 0.03, 0.0])
 NBETA = 500 / np.log(500)

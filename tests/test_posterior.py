@@ -13,8 +13,9 @@ from scipy import stats
 
 from llc import rows
 from llc.config import DlnModel, PosteriorConfig
+from llc.likelihood import batch, negative_log_likelihood, sufficient_rows
 from llc.models import build
-from llc.posterior import Posterior, batch, inverse_temperature, negative_log_likelihood, sufficient_rows, tempered
+from llc.posterior import Posterior, inverse_temperature, tempered
 from llc.rows import take
 
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import llc
-from llc.estimator import estimate
+from llc.estimator import AtStar, estimate
 from llc.samplers.trace import Trace
 
 NBETA, DIM = 100.0, 3
@@ -24,7 +24,7 @@ def verdict(star: float = 0.0, spacing: float = 0.0, step_size: float | None = N
         DRAWS / NBETA, n_grad_evals=1.0, stats=stats, star={"loss": star / NBETA}, spacing=spacing, excess=excess
     )
     n = 1000
-    found = estimate(trace, loss_star=0.0, grad_norm=0.0, llc_deficit=0.0, n=n, beta=NBETA / n, gamma=1.0, n_params=DIM)
+    found = estimate(trace, AtStar(0.0, 0.0, 0.0), n=n, beta=NBETA / n, gamma=1.0, n_params=DIM)
     return found.status, found.reason
 
 

@@ -13,7 +13,8 @@ from test_samplers import ISOTROPIC, OFF_MINIMUM, STRETCHED, TIGHT, Quadratic, r
 from llc import finite, samplers, seeds
 from llc.config import SgldConfig
 from llc.diagnostics import diagnose
-from llc.posterior import Posterior, batch
+from llc.likelihood import batch
+from llc.posterior import Posterior
 from llc.samplers import preconditioner, sgld
 from llc.samplers.stopping import ROUND
 from llc.samplers.trace import Trace

@@ -8,7 +8,8 @@ import pytest
 from fabricating import write_run
 from test_plan import sweep_job
 
-from llc import artifacts, code, plan, progress
+from llc import code, plan, progress
+from llc.files import write_json
 from llc.progress import Quiet, Watch, duration
 
 JOBS = [sweep_job(0), sweep_job(1), sweep_job(2), sweep_job(3, seed=1), sweep_job(4, seed=1)]
@@ -117,7 +118,7 @@ def test_the_end_counts_an_older_result_that_was_to_be_made_again_as_failed_or_n
         sweep.finish(job.run_id, 1.0)
     target = sweep.results / "targets" / JOBS[1].target_id
     target.mkdir(parents=True)
-    artifacts.write_json(target / "target.json", {"code": code.modules("target"), "core_s": 3600.0})
+    write_json(target / "target.json", {"code": code.modules("target"), "core_s": 3600.0})
     (target / "target.npz").touch()
     before = plan.make("x", JOBS[:4], sweep.results, keep_code=False, again="target")
     sweep.finish(JOBS[1].run_id, 2.0)

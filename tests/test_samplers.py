@@ -14,7 +14,8 @@ from blackjax.mcmc import adjusted_mclmc
 from llc import finite, samplers, seeds
 from llc.config import SamplerConfig
 from llc.diagnostics import virial
-from llc.posterior import Batch, Posterior, batch, negative_log_likelihood
+from llc.likelihood import Batch, batch, negative_log_likelihood
+from llc.posterior import Posterior
 from llc.samplers import Trace, hmc, mclmc, sgld
 
 FIXED = {"draws": 100, "chains": 3, "budget": 1e5}

@@ -12,7 +12,8 @@ from test_samplers import ISOTROPIC, STRETCHED, TIGHT, Quadratic, noisy_mean_los
 from llc import finite, samplers, seeds
 from llc.config import SgldConfig
 from llc.diagnostics import diagnose, virial
-from llc.posterior import Batch, Posterior, batch
+from llc.likelihood import Batch, batch
+from llc.posterior import Posterior
 from llc.samplers import steps
 from llc.samplers.sgld import sgld
 from llc.samplers.trace import Trace

@@ -11,7 +11,7 @@ import pytest
 from llc import rows, target
 from llc.config import DigitsData, DlnModel, Job, MlpModel, OwnData, TeacherData, TrainingConfig
 from llc.data import Dataset
-from llc.posterior import batch
+from llc.likelihood import batch
 
 
 def regression(**training: object) -> tuple[Job, target.Problem]:

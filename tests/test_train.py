@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from llc import compose, truth
+from llc import truth
+from llc.process import THREADS
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ["training=fast", "sampler.names=[sgld]", "sampler.sgld.warmup=100", "sampler.sgld.draws=40"]
@@ -217,8 +218,8 @@ def test_a_job_that_differs_in_numbers_only_compiles_nothing(tmp_path: Path) -> 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_job_keeps_to_its_threads(threads: int, tmp_path: Path) -> None:
     script = (
-        "from pathlib import Path; from llc import compose;"
-        f"compose.before_jax({threads}, Path({str(tmp_path)!r}));"
+        "from pathlib import Path; from llc import compose, process;"
+        f"process.before_jax({threads}, Path({str(tmp_path)!r}));"
         "import jax.numpy as jnp; (jnp.ones((300, 300)) @ jnp.ones((300, 300))).block_until_ready();"
         "names = [p.read_text().strip() for p in Path('/proc/self/task').glob('*/comm')];"
         "print(sum(name.startswith('tf_XLAEigen') for name in names));"
@@ -226,7 +227,7 @@ def test_a_job_keeps_to_its_threads(threads: int, tmp_path: Path) -> None:
         "from threadpoolctl import threadpool_info;"
         "print(*{pool['num_threads'] for pool in threadpool_info()})"
     )
-    environment = {k: v for k, v in os.environ.items() if k not in compose.THREADS}
+    environment = {k: v for k, v in os.environ.items() if k not in THREADS}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(threads)] * 3  # XLA's, JAX's devices and NumPy's
 

@@ -10,7 +10,8 @@ import pytest
 from llc import rules, seeds
 from llc.config import SgldConfig
 from llc.diagnostics import diagnose
-from llc.posterior import Batch, Posterior
+from llc.likelihood import Batch
+from llc.posterior import Posterior
 from llc.samplers.sgld import sgld
 from llc.samplers.stopping import ROUND
 from llc.samplers.trace import Trace

@@ -10,8 +10,9 @@ import numpy as np
 from workloads import CHAINS, GAMMA, WORKLOADS, arrays, report
 
 from llc.config import MlpModel, PosteriorConfig
+from llc.likelihood import batch, negative_log_likelihood
 from llc.models import build
-from llc.posterior import batch, negative_log_likelihood, tempered
+from llc.posterior import tempered
 from llc.samplers import load, steps
 
 BUDGET = 1e9  # no end

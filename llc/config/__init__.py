@@ -15,12 +15,22 @@ from llc.config.models import (
     OwnModel,
     QuadraticModel,
 )
-from llc.config.samplers import GibbsConfig, HmcConfig, MclmcConfig, NutsConfig, SamplerConfig, SgldConfig
+from llc.config.samplers import (
+    SAMPLERS,
+    GibbsConfig,
+    HmcConfig,
+    MclmcConfig,
+    NutsConfig,
+    SamplerConfig,
+    SgldConfig,
+)
+
+KINDS = {"data": DATA, "model": MODELS}  # the sections that are of one schema or another, by their kind
 
 __all__ = [
     "CHANGED",
-    "DATA",
-    "MODELS",
+    "KINDS",
+    "SAMPLERS",
     "ConfigError",
     "CrossingModel",
     "DigitsData",

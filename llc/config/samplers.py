@@ -130,8 +130,10 @@ class SamplerConfig:
     gibbs: GibbsConfig = field(default_factory=GibbsConfig)
 
     def __post_init__(self) -> None:
-        known = [f.name for f in fields(self) if f.name != "names"]
         for name in self.names:
-            require_choice("sampler.names", name, known)
+            require_choice("sampler.names", name, SAMPLERS)
         once = 1 <= len(self.names) == len(set(self.names))
-        require(once, "sampler.names", self.names, f"one or more of {', '.join(known)}, each once")
+        require(once, "sampler.names", self.names, f"one or more of {', '.join(SAMPLERS)}, each once")
+
+
+SAMPLERS = tuple(f.name for f in fields(SamplerConfig) if f.name != "names")

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from llc.accuracy import CONVERGED, with_gibbs
 from llc.limits import CI_WIDTH
 from llc.plots import style
 from llc.plots.tables import LOG_FROM, Tables
 
 SHOWN = 0.5  # of the deviation; beyond, it is marked at the edge
-CONVERGED = "gibbs"  # is exact but for its standard error, and a reference where nothing better is known
+# The best reference first.
 LABELS = {"llc_exact": "exact value at this n, β, γ", CONVERGED: "exact sampler (gibbs)", "llc_true": "λ at w*"}
 
 
@@ -25,12 +26,6 @@ def figures(tables: Tables) -> Iterator[tuple[str, Figure]]:
         if len(set(rows[reference])) > 1:
             yield reference, _figure(rows, reference, label)
             return
-
-
-def with_gibbs(estimates: pd.DataFrame) -> pd.DataFrame:
-    """Return the estimates with what ``gibbs`` found for the same job, where it is ok."""
-    found = estimates[(estimates["sampler"] == CONVERGED) & (estimates["status"] == "ok")].set_index("job_id")
-    return estimates.assign(**{CONVERGED: estimates["job_id"].map(found["llc_mean"])})
 
 
 def _figure(rows: pd.DataFrame, reference: str, label: str) -> Figure:

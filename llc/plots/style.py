@@ -117,9 +117,7 @@ def above(axes: Axes) -> dict[str, Any]:
 
 def figure(height: float, width: float = WIDTH, hspace: float = 0.02) -> Figure:
     """Return an empty figure, in inches; ``hspace`` is between rows, as a share of a panel."""
-    made = Figure(figsize=(width, height), layout="constrained")
-    made.set_layout_engine("constrained", hspace=hspace)
-    return made
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(hspace=hspace))
 
 
 def legend(figure: Figure, samplers: Iterable[str], statuses: Iterable[str], *more: Line2D) -> None:
@@ -137,11 +135,9 @@ def legend(figure: Figure, samplers: Iterable[str], statuses: Iterable[str], *mo
         return
     widest = 0.55 + 0.058 * max(len(str(handle.get_label())) for handle in handles)  # inches
     columns = min(len(handles), int(figure.get_figwidth() / widest))
-    rows = -(-len(handles) // columns)
     # Matplotlib fills columns; in rows it reads in order.
     ordered = [handles[i] for column in range(columns) for i in range(column, len(handles), columns)]
     figure.legend(handles=ordered, loc="outside upper left", ncols=columns, columnspacing=1.2, borderaxespad=0.2)
-    assert len(ordered) == len(handles) <= rows * columns
 
 
 def dots(samplers: Iterable[str]) -> list[Line2D]:

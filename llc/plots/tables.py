@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from llc.joblist import FIXED
 from llc.plots.style import escape, is_long, number
 
-FIXED = {"job_id", "run_id", "target_id", "n_data", "target_params", "seed", "samplers", "overrides"}
 NO_AXES = {"seed", "sampler.names"}  # replicates; and colours
 TEXT = {"run_id", "sampler", "status", "reason", "code"}  # even where they look like numbers
 LOG_FROM = 20.0  # ratio of its values above which an axis is logarithmic

@@ -102,10 +102,6 @@ def _shared(state: State) -> State:
     return state._replace(adapted=state.adapted._replace(step_size=shared(state.adapted.step_size)))
 
 
-def _log_density(posterior: Posterior) -> Any:
-    return lambda w: -posterior.potential(w)
-
-
 def _transition(
     key: Key[Array, ""],
     at: HMCState,
@@ -157,7 +153,9 @@ def _advance(
             steps = trajectory_length * factor / adapted.step_size
             steps = jnp.ceil(jnp.clip(steps, 1, longest(n < warmup))).astype(int)
             of_blackjax = HMCState(at.z, -at.potential_energy, -at.z_grad)
-            end, info = _transition(key, of_blackjax, _log_density(posterior), step, steps, adapted.inverse_mass_matrix)
+            end, info = _transition(
+                key, of_blackjax, lambda w: -posterior.potential(w), step, steps, adapted.inverse_mass_matrix
+            )
             at = IntegratorState(end.position, None, -end.logdensity, -end.logdensity_grad)
             tuned = adapt(n, info.acceptance_rate, at, adapted)
             adapted = jax.tree.map(partial(jnp.where, n < warmup), tuned, adapted)

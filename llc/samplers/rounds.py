@@ -60,7 +60,7 @@ class Clock:
         return call
 
     def compile_round(self, function: Any, /, *args: Any, **static: Any) -> Callable[..., Any]:
-        """Do the same for the round of a sampler, which is traced once for all processes."""
+        """Like ``compile``, but load a trace that another process has stored, if there is one."""
         start = time.perf_counter()
         stored = exported(function, args, static)
         self.compile_s += time.perf_counter() - start
