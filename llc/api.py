@@ -34,6 +34,7 @@ from llc.posterior import tempered
 from llc.restrict import moving
 from llc.rows import Data, Loss, Params, Scalar, loss_and_gradient
 from llc.sampling import Sampled, sample
+from llc.slope import require_gradient
 from llc.trees import Tree
 
 
@@ -177,12 +178,12 @@ def _settings(sampler: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[float, float]:
-    """Return L_n(w) and ‖∇L_n(w)‖ over all the data, in float64, once it is sure that the loss is a mean over rows.
+    """Return L_n(w) and ‖∇L_n(w)‖ over all the data, in float64, once it is sure that they are what they must be.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not one real number, or no mean over rows.
+        If the loss is not one real number, or no mean over rows, or its gradient is another one's.
     """
     with jax.enable_x64(True):
         w64, rows = jnp.asarray(w, jnp.float64), trees.rows(data, "float64", "data", 1)
@@ -190,5 +191,6 @@ def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[fl
         if not (isinstance(of, jax.ShapeDtypeStruct) and of.shape == () and jnp.issubdtype(of.dtype, jnp.floating)):
             raise TypeError(f"loss_fn: it must return one real number, the mean over rows, got {of}")
         require_mean("loss_fn", loss_fn, w64, rows)
+        require_gradient("loss_fn", loss_fn, w64, rows)
         loss, gradient = compiled(Fixed(loss_and_gradient, loss_fn), w64, rows)
         return float(loss), float(jnp.linalg.norm(gradient))

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from hydra._internal.hydra import Hydra
 
 from llc.compose import NO_PRESETS, SECTIONS, check_keys
 from llc.config import ConfigError
+from llc.records import METRICS, BadRun, given_to_hydra, read_info
 
 SAVED_BY_HYDRA = ("config.yaml", "hydra.yaml", "overrides.yaml")
+NOT_READ = (
+    "Hydra would not read its config.yaml, but conf/config.yaml; "
+    "to run what it says: --config-path {} --config-name config"
+)
+NOT_OF_THE_RUN = (
+    "of another job ({}), which the run that is there has made train.py refuse; "
+    "to run that one again: --config-path {} --config-name config"
+)
 
 
 def command_line(argv: list[str]) -> list[str]:
     """Return ``argv`` as Hydra must see it, after checking the keys of its overrides.
 
-    ``--config-dir RUN/.hydra`` asks to run a saved configuration again, but Hydra finds the
+    ``--config-dir RUN/.hydra``, or ``RUN``, asks to run a saved configuration again, but Hydra finds the
     application's own ``config`` first and would silently run the defaults: such a folder
     becomes the primary one. Only the ``hydra:`` settings of ``conf/config.yaml`` are then
     lost, so they are given again.
@@ -24,9 +34,12 @@ def command_line(argv: list[str]) -> list[str]:
     config_dir, rest = _take_option(argv, "--config-dir", "-cd")
     if config_dir is None:
         return argv
-    _, rest = _take_option(rest, "--config-name", "-cn")
-    folder = Path(config_dir).absolute()
-    if not all((folder / name).is_file() for name in SAVED_BY_HYDRA):
+    name, rest = _take_option(rest, "--config-name", "-cn")
+    folder = _saved(Path(config_dir).absolute())
+    if folder is None:
+        unread = Path(config_dir, "config.yaml")
+        if unread.is_file() and name in (None, "config", "config.yaml"):
+            raise ConfigError(f"--config-dir {config_dir}: {NOT_READ.format(Path(config_dir).absolute())}")
         return argv
     for argument in rest:
         section, _, value = argument.lstrip("+").partition("=")
@@ -39,6 +52,24 @@ def command_line(argv: list[str]) -> list[str]:
     # Beside the first of the others, since overrides before an option and after it are not taken for one list.
     at = rest.index(overrides[0]) if overrides else len(rest)
     return ["--config-path", str(folder), "--config-name", "config", *rest[:at], *given, *rest[at:]]
+
+
+def _saved(folder: Path) -> Path | None:
+    """Return the folder in which Hydra has saved the configuration of the run that is in a folder, or beside it."""
+    for saved in (folder, folder / ".hydra"):
+        if all((saved / name).is_file() for name in SAVED_BY_HYDRA):
+            if (saved.parent / METRICS).exists():
+                _require_of_the_run(saved)
+            return saved
+    return None
+
+
+def _require_of_the_run(saved: Path) -> None:
+    """Raise ConfigError if Hydra has saved what a finished run was not given: of a job that was refused there."""
+    with suppress(BadRun):
+        last, of_the_run = given_to_hydra(saved.parent), read_info(saved.parent).get("overrides")
+        if of_the_run is not None and last != of_the_run:
+            raise ConfigError(f"{saved}: {NOT_OF_THE_RUN.format(' '.join(last or []), saved.parent)}")
 
 
 def compose_once(argv: list[str]) -> None:

@@ -69,6 +69,9 @@ def run(job: Job, folder: Path, import_s: float = 0.0) -> None:
             # A block and not a global switch: a multirun may mix precisions in one process.
             with jax.enable_x64(job.precision == "float64"):
                 _run(job, folder, timings)
+    except SystemExit as end:
+        log.exception("the job failed")
+        raise RuntimeError(f"the job's own code has called sys.exit({end.code!r})") from end
     except Exception:
         log.exception("the job failed")
         raise

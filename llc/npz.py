@@ -71,7 +71,10 @@ def _read(path: Path, key: str) -> tuple[Arrays, str]:
     except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise refuse(f"not a readable npz file of plain arrays ({error})") from None
     if x.ndim != 2 or len(x) < 2 or x.size == 0 or x.dtype.kind not in "fiu":
-        raise refuse(f"x must be numbers of shape (n ≥ 2, d ≥ 1), got {x.dtype} {x.shape}")
+        raise refuse(
+            f"x must be numbers of shape (n ≥ 2, d ≥ 1), got {x.dtype} {x.shape}; "
+            "rows of another shape are what a function of yours may return: data=own"
+        )
     if y.ndim not in (1, 2) or len(y) != len(x) or y.size == 0 or y.dtype.kind not in "fiu":
         raise refuse(f"y must be (n,) classes or (n, m) targets with n={len(x)}, got {y.dtype} {y.shape}")
     with np.errstate(over="ignore"):  # what overflows is refused below

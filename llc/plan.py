@@ -105,6 +105,8 @@ def target_state(folder: Path, keep_code: bool) -> State:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         made_with, core_s = dict(about["code"]), float(about["core_s"])
+        if about["target_id"] != folder.name:
+            return State("stale", (DAMAGED,), f"{path}: of another target, {about['target_id']}")
         size = (folder / "target.npz").stat().st_size
         if about.get("bytes", size) != size:
             return State("stale", (DAMAGED,), f"{folder}/target.npz: cut short or edited: {size} bytes")

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from llc import code, data, losses, models, own, records, weights
+from llc import code, data, losses, models, own, records, seeds, weights
 from llc.config import Job, OwnData, OwnModel, require
 from llc.data import Dataset
 from llc.equal import Fixed, compiled
@@ -25,6 +25,7 @@ from llc.likelihood import batch
 from llc.models import Model
 from llc.records import TARGET_INFO, BadTarget
 from llc.rows import Loss, loss_and_gradient, parts
+from llc.slope import require_gradient
 from llc.training import train
 
 
@@ -78,7 +79,10 @@ def make(job: Job, problem: Problem) -> Target:
     ------
     FloatingPointError
         If training leaves the finite numbers.
+    ValueError
+        If the gradient of a user's own model or loss is not that of the loss.
     """
+    _check_gradient(job, problem)
     measure = partial(_measure, job, problem)
     if job.training.w_star == "teacher":
         assert problem.data.w_true is not None  # parsed: the data have a teacher
@@ -89,6 +93,18 @@ def make(job: Job, problem: Problem) -> Target:
     found = measure(end.w, end.steps, end.polish_steps, end.stopped)
     passed = {step: measure(w, done, 0, "checkpoint") for step, (w, done) in end.checkpoints.items()}
     return found._replace(checkpoints=passed)
+
+
+def _check_gradient(job: Job, problem: Problem) -> None:
+    """Check the gradient of what a user has written."""
+    written = [job.model._target_] if isinstance(job.model, OwnModel) else []
+    written += [job.loss] if "." in job.loss else []
+    if written:
+        data = problem.data
+        with jax.enable_x64(True):
+            w = problem.model.init(seeds.key(job.seed, "init")).astype("float64")
+            rows = batch(data.x, data.y, data.sigma, "float64")
+            require_gradient(f"the loss of {' and '.join(written)}", problem.loss_fn, w, rows)
 
 
 def _measure(

@@ -57,6 +57,13 @@ class Linear:
         return outputs if self.column else outputs[:, 0]
 
 
+class Stopped(Linear):
+    """Its bias is not trained."""
+
+    def apply(self, params: dict[str, Any], x: jax.Array) -> jax.Array:
+        return super().apply({**params, "bias": jax.lax.stop_gradient(params["bias"])}, x)
+
+
 class WithNumPy(Linear):
     """A constant of float64, as NumPy's arrays are, in jobs of float32."""
 
@@ -130,6 +137,10 @@ def square_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:
 
 def cube_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:
     return jnp.sum(jnp.abs(y - outputs) ** 3, axis=1)
+
+
+def stopped_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:
+    return square_loss(outputs, y) + square_loss(jax.lax.stop_gradient(outputs), y)
 
 
 def entries_loss(outputs: jax.Array, y: jax.Array) -> jax.Array:

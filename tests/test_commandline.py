@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from fabricating import write_run
 
 from llc.commandline import SAVED_BY_HYDRA, command_line
 from llc.config import ConfigError
@@ -43,6 +44,34 @@ def test_a_saved_configuration_becomes_the_primary_one(option: list[str], name: 
     assert argv[:4] == ["--config-path", str(hydra_folder), "--config-name", "config"]
 
 
+@pytest.mark.parametrize("option", [["--config-dir", "{}"], ["-cd={}/"]])
+def test_a_run_stands_for_what_hydra_has_saved_in_it(option: list[str], hydra_folder: Path) -> None:
+    write_run(hydra_folder.parent, "0123456789ab", {"nuts": 1.0})
+    argv = command_line([part.format(hydra_folder.parent) for part in option])
+    assert argv[:4] == ["--config-path", str(hydra_folder), "--config-name", "config"]
+
+
+@pytest.mark.parametrize("name", [[], ["--config-name", "config"]])
+def test_a_configuration_that_hydra_would_not_read_is_refused(name: list[str], tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(ConfigError, match=rf"would not read.*--config-path {tmp_path} --config-name config"):
+        command_line(["--config-dir", str(tmp_path), *name])
+    argv = ["--config-dir", str(tmp_path), "--config-name", "mine"]
+    assert command_line(argv) == argv
+
+
+def test_what_hydra_has_saved_of_a_job_that_was_refused_is_not_taken_for_the_run(hydra_folder: Path) -> None:
+    run = hydra_folder.parent
+    (hydra_folder / "overrides.yaml").write_text("[seed=3]")
+    write_run(run, "0123456789ab", {"nuts": 1.0})
+    (hydra_folder / "overrides.yaml").write_text("[seed=4]")
+    for folder in (run, hydra_folder):
+        with pytest.raises(ConfigError, match=rf"of another job \(seed=4\).*--config-path {run} --config-name"):
+            command_line(["--config-dir", str(folder)])
+    (run / "metrics_summary.csv").unlink()  # of a job that has begun anew: it has no result yet
+    assert command_line(["--config-dir", str(run)])[1] == str(hydra_folder)
+
+
 def test_a_relative_saved_configuration_becomes_an_absolute_path(
     hydra_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,7 +97,8 @@ def test_a_run_of_a_saved_configuration_works_in_its_own_folder(hydra_folder: Pa
 
 @pytest.mark.parametrize("missing", SAVED_BY_HYDRA)
 def test_another_folder_is_left_to_hydra(missing: str, hydra_folder: Path) -> None:
-    (hydra_folder / missing).unlink()
+    for name in {missing, "config.yaml"}:
+        (hydra_folder / name).unlink()
     argv = ["--config-dir", str(hydra_folder), "seed=3"]
     assert command_line(argv) == argv
 

@@ -133,6 +133,13 @@ def test_a_job_leaves_the_result_of_another_in_its_folder(
     assert (tmp_path / "metrics_summary.csv").read_text() == before
 
 
+def test_a_job_whose_own_code_exits_has_failed_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "mine_exits.py").write_text("import sys\ndef data(seed):\n    sys.exit(0)\n")
+    of = job("model=small", "data=own", "data._target_=mine_exits.data", "model.d_in=3", cwd=tmp_path)
+    with pytest.raises(RuntimeError, match=r"the job's own code has called sys\.exit\(0\)"):
+        jobs.run(of, tmp_path / "run")
+
+
 def test_a_target_leaves_the_run_of_its_own_job(tmp_path: Path) -> None:
     of = job("stage=target")
     write_run(tmp_path, run_id(of), {"sgld": 1.0})

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fabricating import write_run
@@ -103,8 +104,12 @@ def test_a_damaged_target_is_stale_and_named(tmp_path: Path, text: str) -> None:
     assert "target.json" in state.note
 
 
+def about_target(folder: Path, **facts: Any) -> str:
+    return json.dumps({"target_id": folder.name, "code": code.modules("target"), "core_s": 2.0, **facts})
+
+
 def test_a_target_without_its_weights_is_stale(tmp_path: Path) -> None:
-    (tmp_path / "target.json").write_text(json.dumps({"code": code.modules("target"), "core_s": 2.0}))
+    (tmp_path / "target.json").write_text(about_target(tmp_path))
     assert plan.target_state(tmp_path, keep_code=False).kind == "stale"
     (tmp_path / "target.npz").touch()
     made_ns = (tmp_path / "target.json").stat().st_mtime_ns
@@ -112,11 +117,18 @@ def test_a_target_without_its_weights_is_stale(tmp_path: Path) -> None:
 
 
 def test_a_target_whose_weights_are_cut_short_is_stale(tmp_path: Path) -> None:
-    about = {"code": code.modules("target"), "core_s": 2.0, "bytes": 3}
-    (tmp_path / "target.json").write_text(json.dumps(about))
+    (tmp_path / "target.json").write_text(about_target(tmp_path, bytes=3))
     for content, kind in (b"abc", "done"), (b"ab", "stale"):
         (tmp_path / "target.npz").write_bytes(content)
         assert plan.target_state(tmp_path, keep_code=True).kind == kind
+
+
+def test_a_target_of_another_job_is_stale(tmp_path: Path) -> None:
+    """As when a job by hand was told to run in its folder."""
+    (tmp_path / "target.json").write_text(about_target(tmp_path, target_id="0123456789ab"))
+    (tmp_path / "target.npz").touch()
+    state = plan.target_state(tmp_path, keep_code=True)
+    assert (state.kind, state.note) == ("stale", f"{tmp_path}/target.json: of another target, 0123456789ab")
 
 
 def test_runs_whose_target_failed_have_failed_too_and_its_error_is_told_once(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_the_end_counts_an_older_result_that_was_to_be_made_again_as_failed_or_n
         sweep.finish(job.run_id, 1.0)
     target = sweep.results / "targets" / JOBS[1].target_id
     target.mkdir(parents=True)
-    write_json(target / "target.json", {"code": code.modules("target"), "core_s": 3600.0})
+    write_json(target / "target.json", {"target_id": target.name, "code": code.modules("target"), "core_s": 3600.0})
     (target / "target.npz").touch()
     before = plan.make("x", JOBS[:4], sweep.results, keep_code=False, again="target")
     sweep.finish(JOBS[1].run_id, 2.0)
