@@ -9,7 +9,16 @@ import numpy as np
 from jaxtyping import Float
 
 from llc import mixing
-from llc.limits import DRIFT_MAX, ESS_MIN, RHAT_DISTANCE_MAX, RHAT_MAX, SPREAD_MAX, VIRIAL_ERRORS, VIRIAL_MAX
+from llc.limits import (
+    DRIFT_MAX,
+    ESS_DISTANCE_MIN,
+    ESS_MIN,
+    RHAT_DISTANCE_MAX,
+    RHAT_MAX,
+    SPREAD_MAX,
+    VIRIAL_ERRORS,
+    VIRIAL_MAX,
+)
 
 CORRECTION_ERROR = 0.5  # standard error of an excess that a sampler predicts, as a share of it: it is of first order
 
@@ -80,13 +89,30 @@ def faults(found: Diagnosis, drift_max: float = DRIFT_MAX) -> list[str]:
     return texts
 
 
-def spreading(rhat_distance: float | None) -> bool:
-    """Return whether chains are still on their way out from w*, as the R-hat of ‖w − w*‖² tells.
+class Distance(NamedTuple):
+    """Of ‖w − w*‖², which tells what no column of λ̂ does. None: it does not change, or is not known."""
 
-    Chains that all start at w* and fill the flat directions slowly agree on a λ̂ that is not yet that of the posterior,
-    for it changes by less than its noise while they go the same way. None: the distance is not known.
-    """
-    return rhat_distance is not None and rhat_distance > RHAT_DISTANCE_MAX
+    rhat: float | None = None
+    ess_tail: float | None = None
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the chains have been everywhere that they go, often enough.
+
+        Chains that all start at w* and fill the flat directions slowly agree on a λ̂ that is not yet that of the
+        posterior, for it changes by less than its noise while they go the same way: the R-hat shows it. And a place
+        to which one of them has gone once, for a while, is in λ̂ with the weight of an accident: the ESS of the tails
+        shows that.
+        """
+        spreading = self.rhat is not None and self.rhat > RHAT_DISTANCE_MAX
+        return not spreading and (self.ess_tail is None or self.ess_tail >= ESS_DISTANCE_MIN)
+
+
+def distance(distance2: Float[np.ndarray, "chains draws"]) -> Distance:
+    """Return what there is to say of ‖w − w*‖²."""
+    distance2 = distance2.astype(np.float64)
+    found = rhat(distance2)
+    return Distance(found, None if found is None else _finite(mixing.ess_tail(distance2)))
 
 
 def virial(
@@ -124,7 +150,7 @@ def imbalance(found: Diagnosis | None, llc: float) -> float:
 
     Of chains that do not agree on it, its error is not one.
     """
-    if found is None or found.mcse is None or spreading(found.rhat):
+    if found is None or found.mcse is None or found.rhat is None or found.rhat > RHAT_DISTANCE_MAX:
         return 0.0
     return found.mean if abs(found.mean) > VIRIAL_ERRORS * found.mcse + VIRIAL_MAX * abs(llc) else 0.0
 

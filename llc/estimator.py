@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llc import limits
-from llc.diagnostics import CORRECTION_ERROR, Diagnosis, diagnose, faults, imbalance, rhat, spreading, virial
+from llc.diagnostics import CORRECTION_ERROR, Diagnosis, Distance, diagnose, distance, faults, imbalance, virial
 from llc.precision import off_at_star, too_coarse
 from llc.samplers.trace import Trace
 
@@ -42,6 +42,7 @@ class Estimate:
     ess_tail: float | None = None
     rhat: float | None = None  # rank-normalised, split
     rhat_distance: float | None = None  # the same of ‖w − w*‖²
+    ess_distance: float | None = None  # and the ESS of its tails
     accept_rate: float | None = None
     n_divergent: int
     n_chains: int
@@ -142,6 +143,7 @@ def estimate(
     off = imbalance(balance, mean)
     off = off if gamma > 0 else max(off, 0.0)  # flat directions that nothing holds never fill
     coarse = too_coarse(trace, llc, mcse, nbeta=n * beta, loss_star=loss_star, n_params=n_params)
+    away = Distance() if distances is None else distance(distances)
     measured = Estimate(
         llc_mean=mean,
         llc_std=float(llc.std(ddof=1)) if llc.size > 1 else None,
@@ -151,7 +153,8 @@ def estimate(
         ess=found.ess,
         ess_tail=found.ess_tail,
         rhat=found.rhat,
-        rhat_distance=None if distances is None else rhat(distances.astype(np.float64)),
+        rhat_distance=away.rhat,
+        ess_distance=away.ess_tail,
         drift=found.drift,
         llc_bias=bias,
         below=float(np.mean(llc < -rounding)),
@@ -160,7 +163,7 @@ def estimate(
         reach=None if distance2 is None or gamma == 0 else gamma * distance2 / n_params,
         **common,
     )
-    status, reason = _verdict(measured, mean, found, trace, coarse, off)
+    status, reason = _verdict(measured, mean, found, trace, coarse, off, away)
     return replace(measured, status=status, reason=reason)
 
 
@@ -176,7 +179,7 @@ def _elsewhere(name: str, loss_star: float, trace: Trace, nbeta: float) -> dict[
 
 
 def _verdict(
-    of: Estimate, mean: float, found: Diagnosis, trace: Trace, coarse: str | None, off: float
+    of: Estimate, mean: float, found: Diagnosis, trace: Trace, coarse: str | None, off: float, away: Distance
 ) -> tuple[str, str]:
     """Return the status and its reason: the first of the table that applies, the gravest first."""
     if trace.ended == "warmup":
@@ -228,8 +231,11 @@ def _verdict(
             "not_local",
             f"the draws are {of.reach:.2g} times as far from w* (squared) as γ alone lets them be: raise γ",
         )
-    if trace.ended == "metastable" or spreading(of.rhat_distance) or off < 0:
-        seen = ", ".join([f"R-hat of the distance {of.rhat_distance or math.nan:.3f}", *([balance] if balance else [])])
+    if trace.ended == "metastable" or not away.at_rest or off < 0:
+        of_distance = (
+            f"of the distance R-hat {away.rhat or math.nan:.3f}, ESS of the tails {away.ess_tail or math.nan:.0f}"
+        )
+        seen = ", ".join([of_distance, *([balance] if balance else [])])
         more = "raise γ or the budget" if of.reach is not None else "raise γ"
         return "metastable", f"the chains have not filled what they can reach ({seen}): {more}"
     return "ok", ""

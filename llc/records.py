@@ -25,10 +25,10 @@ TEXT = ("sampler", "status", "reason")  # the columns of metrics_summary.csv tha
 COLUMNS = {
     "job_id", "run_id", "target_id", "n_data", "target_params", "samplers", "overrides", "sampler_preset", "reason",
     "log", "n_params", "n_moving", "training_stopped", "sampler", "llc_mean", "llc_std", "llc_mcse", "llc_ci_low",
-    "llc_ci_high", "ess", "ess_tail", "rhat", "rhat_distance", "accept_rate", "n_divergent", "n_chains", "n_draws",
-    "n_grad_evals", "time_compile_s", "time_sample_s", "loss_star", "grad_norm", "llc_deficit", "beta", "gamma",
-    "llc_true", "llc_exact", "n_dropped", "drift", "llc_bias", "below", "virial", "virial_mcse", "reach", "status",
-    "code",
+    "llc_ci_high", "ess", "ess_tail", "rhat", "rhat_distance", "ess_distance", "accept_rate", "n_divergent", "n_chains",
+    "n_draws", "n_grad_evals", "time_compile_s", "time_sample_s", "loss_star", "grad_norm", "llc_deficit", "beta",
+    "gamma", "llc_true", "llc_exact", "n_dropped", "drift", "llc_bias", "below", "virial", "virial_mcse", "reach",
+    "status", "code",
 }  # fmt: skip
 REMEDY = "delete {} and run the sweep again"
 

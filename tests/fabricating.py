@@ -115,6 +115,7 @@ def estimate_of(value: float | Mapping[str, Any] | None) -> Estimate:
         "ess_tail": 500.0 if ok else None,
         "rhat": 1.001 if ok else None,
         "rhat_distance": 1.01 if ok else None,
+        "ess_distance": 300.0 if ok else None,
         "accept_rate": None,
         "n_divergent": 0,
         "n_chains": CHAINS,

@@ -8,7 +8,7 @@ from arviz_stats.base import array_stats
 
 from llc.diagnostics import diagnose, settled
 from llc.estimator import AtStar, Estimate, estimate
-from llc.limits import ESS_MIN, RHAT_MAX
+from llc.limits import ESS_MIN, RHAT_DISTANCE_MAX, RHAT_MAX
 from llc.samplers import Trace
 
 N, BETA, LOSS_STAR = 1000, 0.15, 0.25
@@ -136,7 +136,7 @@ def test_one_draw_that_is_not_finite_empties_the_estimate(bad: float) -> None:
     found = estimate_of(llc)
     assert found.status == "diverged"
     estimates = (found.llc_mean, found.llc_std, found.llc_mcse, found.llc_ci_low, found.llc_ci_high)
-    assert (*estimates, found.ess, found.ess_tail, found.rhat, found.rhat_distance) == (None,) * 9
+    assert (*estimates, found.ess, found.ess_tail, found.rhat, found.rhat_distance, found.ess_distance) == (None,) * 10
 
 
 def test_sampler_statistics_are_averaged_and_counted() -> None:
@@ -195,9 +195,23 @@ def test_chains_that_still_move_away_from_w_star_are_metastable() -> None:
     moving = estimate_of(llc, distance2=settled_there * np.linspace(0.5, 1.0, llc.shape[1]))
     assert moving.rhat == found.rhat
     assert moving.status == "metastable"
-    assert f"(R-hat of the distance {moving.rhat_distance:.3f})" in moving.reason
+    assert f"(of the distance R-hat {moving.rhat_distance:.3f}, ESS of the tails " in moving.reason
     for distances in ({"distance2": settled_there}, {}):  # as the rule saw it, whatever the end of the trace looks like
         assert verdict_on(replace(trace_of(llc, **distances), ended="metastable")).status == "metastable"
+
+
+def test_a_place_that_one_chain_has_been_in_once_is_not_taken_for_its_share() -> None:
+    llc, rng = independent(), np.random.default_rng(1)
+    distance2 = rng.chisquare(50, size=llc.shape) / 10
+    n = llc.shape[1]
+    distance2[2, n // 2 : n // 2 + n // 5] += 10.0
+    found = estimate_of(llc, distance2=distance2)
+    assert found.rhat_distance is not None
+    assert found.rhat_distance < RHAT_DISTANCE_MAX
+    assert (found.status, found.rhat) == ("metastable", estimate_of(llc).rhat)
+    assert found.reason.endswith(f"ESS of the tails {found.ess_distance:.0f}): raise γ or the budget")
+    often = rng.permutation(distance2.ravel()).reshape(llc.shape)
+    assert estimate_of(llc, distance2=often).status == "ok"
 
 
 def test_a_distance_that_is_not_finite_has_no_rhat_and_is_told() -> None:

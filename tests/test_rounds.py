@@ -55,10 +55,10 @@ def test_a_budget_that_ends_in_warmup_is_told() -> None:
     assert by_rule("nuts", ISOTROPIC, warmup=1000, budget=100.0).ended == "warmup"
 
 
-def drifting(key: Any, posterior: Any, state: Any, until: float, filled: float, *, draws: int) -> Any:
+def drifting(key: Any, posterior: Any, state: Any, until: float, filled: float, off: float, *, draws: int) -> Any:
     """Advance a chain whose excess loss grows for 400 draws and then stays, and its distance ``until`` so many.
 
-    Its virial lacks 100 for ``filled`` draws.
+    Its virial is ``off`` for ``filled`` draws.
     """
     time = state[:, None] + jnp.arange(draws)
     noise = jax.random.normal(key, time.shape) / 50
@@ -67,17 +67,19 @@ def drifting(key: Any, posterior: Any, state: Any, until: float, filled: float, 
     return state + draws, {
         "loss": loss,
         "distance2": jnp.minimum(time, until) * (1 + noise),
-        "virial": posterior.w_star.size - 200 * (time < filled) + 10 * noise,
+        "virial": posterior.w_star.size + 2 * off * (time < filled) + 10 * noise,
         "loss_elsewhere": loss + 1,
         "work": jnp.ones(time.shape),
     }
 
 
-def run_drifting(until: float = 400.0, filled: float = 0.0, gamma: float = 1.0, **settings: Any) -> Trace:
+def run_drifting(
+    until: float = 400.0, filled: float = 0.0, off: float = -100.0, gamma: float = 1.0, **settings: Any
+) -> Trace:
     advance = jax.jit(drifting, static_argnames="draws")
     given = {"tuning": 0, "draws": None, "budget": 1e4, **settings}
     key, posterior = seeds.key(0, "drift"), ISOTROPIC._replace(gamma=gamma).posterior()
-    return collect(key, posterior, jnp.zeros(4), advance, (until, filled), Clock(), **given)[1]
+    return collect(key, posterior, jnp.zeros(4), advance, (until, filled, off), Clock(), **given)[1]
 
 
 def test_a_chain_that_drifts_goes_on_and_its_drift_is_dropped() -> None:
@@ -96,10 +98,13 @@ def test_it_goes_on_while_the_chains_move_away_from_w_star(until: float, ended: 
     assert trace.loss.shape[1] + trace.dropped > 1_500
 
 
-@pytest.mark.parametrize(("filled", "ended"), [(1_500, "converged"), (1e6, "metastable")])
-def test_it_goes_on_while_the_virial_says_that_directions_have_not_filled(filled: float, ended: str) -> None:
-    """Though the distance is at rest, as of chains that a barrier holds."""
-    trace = run_drifting(filled=filled, budget=20_000.0)
+@pytest.mark.parametrize(
+    ("filled", "off", "ended"),
+    [(1_500, -100, "converged"), (1e6, -100, "metastable"), (1_500, 100, "converged"), (1e6, 100, "budget")],
+)
+def test_it_goes_on_while_the_virial_is_off(filled: float, off: float, ended: str) -> None:
+    """Too low where directions have not filled, as of chains that a barrier holds; too high by the step, or chance."""
+    trace = run_drifting(filled=filled, off=off, budget=20_000.0)
     assert trace.ended == ended
     assert trace.loss.shape[1] + trace.dropped > 1_500
 
@@ -119,11 +124,11 @@ def test_one_lucky_look_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None
     looks = iter([True, False, True, True])
     seen: list[int] = []
 
-    def verdict(llc: np.ndarray, dim: int, **stats: np.ndarray) -> tuple[bool, bool, bool]:
+    def verdict(llc: np.ndarray, dim: int, **stats: np.ndarray) -> tuple[bool, bool, float]:
         assert {values.shape for values in stats.values()} == {llc.shape}
         assert (dim, set(stats)) == (10, {"distance2", "virial"})
         seen.append(llc.shape[1])
-        return next(looks), True, True
+        return next(looks), True, 0.0
 
     monkeypatch.setattr(stopping, "verdict", verdict)
     run_drifting()
@@ -136,7 +141,7 @@ def test_the_last_look_says_whether_what_the_budget_ended_had_settled(
     rests: tuple[bool, bool], ended: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = iter(rests)
-    monkeypatch.setattr(stopping, "verdict", lambda *_, **stats: (True, next(looks), True))
+    monkeypatch.setattr(stopping, "verdict", lambda *_, **stats: (True, next(looks), 0.0))
     assert run_drifting(budget=150.0).ended == ended
     assert not list(looks)
 

@@ -21,9 +21,9 @@ __all__ = ["results"]  # a fixture
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
 COLUMNS = [
     "llc_mean", "llc_std", "llc_mcse", "llc_ci_low", "llc_ci_high", "ess", "ess_tail", "rhat", "rhat_distance",
-    "accept_rate", "n_divergent", "n_chains", "n_draws", "n_grad_evals", "time_compile_s", "time_sample_s",
-    "loss_star", "grad_norm", "llc_deficit", "beta", "gamma", "llc_true", "llc_exact", "n_dropped", "drift",
-    "llc_bias", "below", "virial", "virial_mcse", "reach", "status", "reason",
+    "ess_distance", "accept_rate", "n_divergent", "n_chains", "n_draws", "n_grad_evals", "time_compile_s",
+    "time_sample_s", "loss_star", "grad_norm", "llc_deficit", "beta", "gamma", "llc_true", "llc_exact", "n_dropped",
+    "drift", "llc_bias", "below", "virial", "virial_mcse", "reach", "status", "reason",
 ]  # fmt: skip
 
 

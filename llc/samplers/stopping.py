@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from llc.diagnostics import Diagnosis, diagnose, faults, imbalance, rhat, settled, spreading, virial
+from llc.diagnostics import Diagnosis, diagnose, distance, faults, imbalance, settled, virial
 from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
 from llc.posterior import Posterior
 
@@ -35,6 +35,7 @@ class Rule:
     converged: int = 0
     settled: int = 0
     low: int = 0
+    off: float = 0.0  # by how much the virial was, at the last look: above 0 may be chance, which more draws tell
 
     def ended(self, rounds: list[Stats], spent: float) -> str | None:
         """Return why no more draws are taken after these rounds, which took so many gradients of a chain, or None."""
@@ -51,7 +52,7 @@ class Rule:
             if self.settled == LOOKS:
                 return "converged"
         if spent + per_chain(rounds[-1]) > self.budget:  # another such round would be over it
-            unsettled = self.converged >= LOOKS and not self.settled
+            unsettled = self.converged >= LOOKS and not self.settled and self.off <= 0
             return "metastable" if unsettled else "budget" if kept > 0 else "warmup"
         return None
 
@@ -71,10 +72,10 @@ class Rule:
         names = ("loss", "distance2", "excess", *(["virial"] if float(self.posterior.gamma) > 0 else []))
         seen = joined(rounds, [name for name in names if name in rounds[0]])
         kept = {name: values[:, self.tuning :].astype(np.float64) for name, values in seen.items()}
-        converged, rests, balanced = verdict(self.llc(kept.pop("loss")), self.posterior.w_star.size, **kept)
+        converged, rests, self.off = verdict(self.llc(kept.pop("loss")), self.posterior.w_star.size, **kept)
         self.converged = (self.converged + 1) * converged
-        self.settled = (self.settled + 1) * (converged and rests and balanced)
-        self.low = (self.low + 1) * (converged and rests and not balanced)
+        self.settled = (self.settled + 1) * (converged and rests and self.off == 0)
+        self.low = (self.low + 1) * (converged and rests and self.off < 0)
 
     def _in_vain(self, rounds: list[Stats], spent: float) -> bool:
         if self.again is None or spent >= CAREFUL_SHARE * self.budget:
@@ -102,7 +103,7 @@ def front(llc: Float[np.ndarray, "chains draws"], distance2: Float[np.ndarray, "
     """
     dropped = settled(llc)
     farther = max(dropped, settled(distance2))
-    gained = spreading(rhat(distance2[:, dropped:])) and not spreading(rhat(distance2[:, farther:]))
+    gained = distance(distance2[:, farther:]).at_rest and not distance(distance2[:, dropped:]).at_rest
     return farther if gained and _converged(diagnose(llc[:, farther:])) else dropped
 
 
@@ -113,12 +114,12 @@ def _converged(found: Diagnosis) -> bool:
 
 def verdict(
     llc: Float[np.ndarray, "chains draws"], dim: int, **stats: Float[np.ndarray, "chains draws"]
-) -> tuple[bool, bool, bool]:
-    """Return whether λ̂ has converged, the distance from w* has settled, and the virial is not too low."""
+) -> tuple[bool, bool, float]:
+    """Return whether λ̂ has converged, the distance from w* has settled, and by how much the virial is surely off."""
     dropped = front(llc, stats["distance2"])
     found = diagnose(llc[:, dropped:])
     if not _converged(found):
-        return False, False, False
+        return False, False, 0.0
     stats = {name: values[:, dropped:] for name, values in stats.items()}
     balance = virial(stats.get("virial"), stats.get("excess"), dim)
-    return True, not spreading(rhat(stats["distance2"])), imbalance(balance, found.mean) >= 0
+    return True, distance(stats["distance2"]).at_rest, imbalance(balance, found.mean)
