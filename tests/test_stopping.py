@@ -59,6 +59,21 @@ def test_where_the_way_out_has_no_end_only_what_is_seen_in_the_estimate_is_dropp
     assert stopping.verdict(llc, 10_000, distance2=distance2) == (True, False, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("falls", "first", "chains", "dropped"),
+    [(120, 5.0, 4, 120), (120, 5.0, 2, 120), (120, 5.0, 1, 0), (120, 3.0, 4, 0), (350, 5.0, 4, 200)],
+)
+def test_draws_with_steps_that_half_of_the_chains_have_found_far_too_large_are_dropped_up_to_half(
+    falls: int, first: float, chains: int, dropped: int
+) -> None:
+    llc, distance2 = np.random.default_rng(0).normal(10.0, size=(2, 4, 400))
+    steps = np.ones((4, 400), np.float32)
+    steps[:chains, :falls] = first
+    plain = stopping.front(llc, distance2**2)
+    assert plain < 100
+    assert stopping.front(llc, distance2**2, steps) == max(plain, dropped)
+
+
 def test_what_is_dropped_does_not_depend_on_the_size_of_the_loss() -> None:
     draws = 1e-3 * np.random.default_rng(0).normal(size=(4, 1000))
     draws[:, :100] += 5e-3

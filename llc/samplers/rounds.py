@@ -142,7 +142,7 @@ def collect(
     stats = {name: values[:, min(tuning, values.shape[1] - 1) :][:, :draws] for name, values in stats.items()}
     by_rule = draws is None and ended != "diverged"
     moved = [stats[name].astype(np.float64) for name in ("loss", "distance2")]
-    dropped = front(moved[0] - star["loss"], moved[1]) if by_rule else 0
+    dropped = front(moved[0] - star["loss"], moved[1], stats.get("step_size")) if by_rule else 0
     stats = {name: values[:, dropped:] for name, values in stats.items()}
     trace = Trace(
         loss=stats.pop("loss"),
