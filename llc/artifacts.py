@@ -44,13 +44,16 @@ def is_made(folder: Path, job: Job) -> bool:
     return about[key] == wanted and not code.changed(about["code"], code.modules(job.stage, job.sampler.names))
 
 
-def other_run(folder: Path, job: Job) -> str | None:
-    """Return the id of the run whose result the folder holds, if it is whole and not that of ``job``."""
-    if not (folder / METRICS).exists():
-        return None
-    with suppress(BadRun):
-        found: str = read_info(folder)["run_id"]
-        return None if job.stage == "run" and found == run_id(job) else found
+def taken_by(folder: Path, job: Job) -> str | None:
+    """Return what a folder holds that is whole and not for ``job`` to replace: another's run, or a sweep's target."""
+    if (folder / METRICS).exists():
+        with suppress(BadRun):
+            found = read_info(folder)["run_id"]
+            return None if job.stage == "run" and found == run_id(job) else f"run {found}"
+    elif job.stage == "run" and (folder / TARGET_INFO).exists():
+        with suppress(ValueError, KeyError, TypeError):
+            of = json.loads((folder / TARGET_INFO).read_text(encoding="utf-8"))["target_id"]
+            return f"target {of}" if of == folder.name else None
     return None
 
 
@@ -125,7 +128,7 @@ def write_results(folder: Path, estimates: Mapping[str, Estimate], **facts: Any)
         "platform": platform.platform(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
-        "overrides": given_to_hydra(folder),
+        "overrides": given_to_hydra(folder / ".hydra"),
         "files": {k: {"bytes": len(v), "sha256": hashlib.sha256(v).hexdigest()} for k, v in files.items()},
     }
     write_json(folder / RUN_INFO, about)

@@ -67,9 +67,14 @@ def _saved(folder: Path) -> Path | None:
 def _require_of_the_run(saved: Path) -> None:
     """Raise ConfigError if Hydra has saved what a finished run was not given: of a job that was refused there."""
     with suppress(BadRun):
-        last, of_the_run = given_to_hydra(saved.parent), read_info(saved.parent).get("overrides")
-        if of_the_run is not None and last != of_the_run:
+        last, of_the_run = given_to_hydra(saved), read_info(saved.parent).get("overrides")
+        if of_the_run is not None and _of_the_job(last) != _of_the_job(of_the_run):
             raise ConfigError(f"{saved}: {NOT_OF_THE_RUN.format(' '.join(last or []), saved.parent)}")
+
+
+def _of_the_job(overrides: list[str] | None) -> set[str]:
+    """Return those that are of the job, and not of how it was started."""
+    return {text for text in overrides or () if not text.lstrip("+").startswith(("threads=", "expect_id=", "target="))}
 
 
 def compose_once(argv: list[str]) -> None:

@@ -48,7 +48,7 @@ def _multirun_job(run: Path, about: dict[str, Any]) -> dict[str, Any]:
     # Those in the run itself, for Hydra writes its own anew for a job that then is refused, as the folder is another's.
     given = about.get("overrides")
     if given is None:
-        given = records.given_to_hydra(run) or []
+        given = records.given_to_hydra(run / ".hydra") or []
     swept = dict(override.lstrip("+").split("=", 1) for override in given if "=" in override)
     return {
         "job_id": _number(run),

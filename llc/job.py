@@ -63,8 +63,8 @@ def run(job: Job, folder: Path, import_s: float = 0.0) -> None:
             if waited and artifacts.is_made(folder, job):
                 log.info("another process has made it meanwhile")
                 return
-            if other := artifacts.other_run(folder, job):
-                raise RuntimeError(f"hydra.run.dir={folder}: run {other} is in it; give each its own, or delete it")
+            if other := artifacts.taken_by(folder, job):
+                raise RuntimeError(f"hydra.run.dir={folder}: {other} is in it; give each its own, or delete it")
             forget()
             # A block and not a global switch: a multirun may mix precisions in one process.
             with jax.enable_x64(job.precision == "float64"):

@@ -96,9 +96,9 @@ def read_info(folder: Path) -> dict[str, Any]:
     return about
 
 
-def given_to_hydra(folder: Path) -> list[str] | None:
-    """Return what the job that was last started in a folder was given on its command line, if Hydra has written it."""
-    said = folder / ".hydra" / "overrides.yaml"  # not there with hydra.output_subdir=null
+def given_to_hydra(saved: Path) -> list[str] | None:
+    """Return what a job was given on its command line, if Hydra has saved it in this folder, a run's ``.hydra``."""
+    said = saved / "overrides.yaml"  # not there with hydra.output_subdir=null
     return yaml.safe_load(said.read_text(encoding="utf-8")) or [] if said.exists() else None
 
 

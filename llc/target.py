@@ -25,7 +25,7 @@ from llc.likelihood import batch
 from llc.models import Model
 from llc.records import TARGET_INFO, BadTarget
 from llc.rows import Loss, loss_and_gradient, parts
-from llc.slope import require_gradient
+from llc.slope import require_gradient, some
 from llc.training import train
 
 
@@ -100,10 +100,10 @@ def _check_gradient(job: Job, problem: Problem) -> None:
     written = [job.model._target_] if isinstance(job.model, OwnModel) else []
     written += [job.loss] if "." in job.loss else []
     if written:
-        data = problem.data
+        data, few = problem.data, some(len(problem.data.x))
         with jax.enable_x64(True):
             w = problem.model.init(seeds.key(job.seed, "init")).astype("float64")
-            rows = batch(data.x, data.y, data.sigma, "float64")
+            rows = batch(data.x[few], data.y[few], data.sigma, "float64")
             require_gradient(f"the loss of {' and '.join(written)}", problem.loss_fn, w, rows)
 
 

@@ -68,6 +68,9 @@ def test_what_hydra_has_saved_of_a_job_that_was_refused_is_not_taken_for_the_run
     for folder in (run, hydra_folder):
         with pytest.raises(ConfigError, match=rf"of another job \(seed=4\).*--config-path {run} --config-name"):
             command_line(["--config-dir", str(folder)])
+    (hydra_folder / "overrides.yaml").write_text("[threads=2, seed=3, expect_id=0123456789ab]")  # the same job
+    assert command_line(["--config-dir", str(run)])[1] == str(hydra_folder)
+    (hydra_folder / "overrides.yaml").write_text("[seed=4]")
     (run / "metrics_summary.csv").unlink()  # of a job that has begun anew: it has no result yet
     assert command_line(["--config-dir", str(run)])[1] == str(hydra_folder)
 

@@ -15,7 +15,7 @@ from fabricating import write_run
 from llc import code, locks, plan, records, sampling, target
 from llc import job as jobs
 from llc.config import ConfigError
-from llc.ids import run_id
+from llc.ids import run_id, target_id
 
 
 def test_the_data_in_float64_are_gone_when_sampling_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +138,16 @@ def test_a_job_whose_own_code_exits_has_failed_and_says_so(tmp_path: Path) -> No
     of = job("model=small", "data=own", "data._target_=mine_exits.data", "model.d_in=3", cwd=tmp_path)
     with pytest.raises(RuntimeError, match=r"the job's own code has called sys\.exit\(0\)"):
         jobs.run(of, tmp_path / "run")
+
+
+def test_a_run_leaves_the_target_of_a_sweep(tmp_path: Path) -> None:
+    of = job("stage=target", "model=quadratic", "data=small")
+    folder = tmp_path / target_id(of)
+    jobs.run(of, folder)
+    before = (folder / "target.json").read_text()
+    with pytest.raises(RuntimeError, match=f"target {folder.name} is in it; give each its own"):
+        jobs.run(job("model=quadratic", "data=small", "seed=9"), folder)
+    assert (folder / "target.json").read_text() == before
 
 
 def test_a_target_leaves_the_run_of_its_own_job(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ WRONG = {
     "a layer's": network(jnp.tanh, jax.lax.stop_gradient),
     "none": lambda w, data: half(jax.lax.stop_gradient(w), data),
     "reversed": network(lambda x: reversed_gradient(jnp.tanh(x))),
+    "straight through": network(lambda x: x + jax.lax.stop_gradient(jnp.sign(x) - x)),
     "cut off": network(lambda x: jnp.tanh(x) + jax.lax.stop_gradient(jnp.abs(x))),
 }
 RIGHT = {
@@ -93,6 +94,32 @@ def test_a_gradient_that_is_not_the_losss_is_refused(name: str, scale: float) ->
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_gradient_that_is_the_losss_is_not(name: str, scale: float) -> None:
     check(RIGHT[name], scale)
+
+
+def deep(stop: Callable[[Array], Array], activation: Callable[[Array], Array], width: int) -> tuple[Loss, np.ndarray]:
+    """Return the loss of a network of three layers, and its first weights; ``stop`` is put on those of the second."""
+    sizes = (5 * width, width * width, width)
+    scales = np.repeat([5**-0.5, width**-0.5, width**-0.5], sizes)
+    cuts = tuple(np.cumsum(sizes)[:2])
+
+    def loss(w: Array, data: Data) -> Array:
+        first, second, third = jnp.split(w, cuts)
+        hidden = activation(activation(data[0] @ first.reshape(5, width)) @ stop(second).reshape(width, width))
+        return jnp.mean((hidden @ third - data[1]) ** 2)
+
+    return loss, scales * np.random.default_rng(0).normal(size=sum(sizes))
+
+
+@pytest.mark.parametrize("width", [30, 120, 400])
+@pytest.mark.parametrize("activation", [jnp.tanh, jax.nn.relu])
+def test_so_is_it_in_networks_of_thousands_of_parameters(activation: Callable[[Array], Array], width: int) -> None:
+    with jax.enable_x64(True):
+        data = jax.tree.map(jnp.asarray, DATA)
+        right, w = deep(lambda w: w, activation, width)
+        require_gradient("loss_fn", right, jnp.asarray(w), data)
+        wrong, _ = deep(jax.lax.stop_gradient, activation, width)
+        with pytest.raises(ValueError, match="is not its gradient"):
+            require_gradient("loss_fn", wrong, jnp.asarray(w), data)
 
 
 @pytest.mark.parametrize("what", ["model", "loss"])
