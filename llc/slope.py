@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from llc.equal import Fixed, compiled
 from llc.mean import AWAY
-from llc.rows import Data, Loss, Params, Scalar, n_rows, take
+from llc.rows import Data, Loss, Params, Scalar, loss_and_gradient, n_rows, take
 
 ROWS = 256  # of the data, at most
 DIRECTIONS = 8  # in most of which it must be wrong, to be wrong
@@ -39,14 +39,18 @@ def require_gradient(what: str, loss_fn: Loss, w: Params, data: Data) -> None:
         In float64.
     """
     rows = take(data, jnp.asarray(some(n_rows(data))))
+    key_beside, key_directions = jax.random.split(jax.random.key(1))
+    beside = jax.random.normal(key_beside, w.shape, w.dtype)
     for away in AWAY:
-        along = compiled(Fixed(_along, loss_fn), w, jnp.asarray(away, w.dtype), rows)
-        loss, slopes, longer, shorter = (np.asarray(values) for values in along)
+        at = w + away * beside
+        loss, gradient = compiled(Fixed(loss_and_gradient, loss_fn), at, rows)  # of few data the program is at hand
         if np.isfinite(loss):
             break
+    along = compiled(Fixed(_along, loss_fn), at, gradient, key_directions, rows)
+    slopes, longer, shorter = (np.asarray(values) for values in along)
     # Not so of jumps, of kinks, and of steps, on which nothing changes, be they those of bfloat16.
     converged = abs(longer - shorter) < CONVERGED * abs(shorter)
-    doubt = 10 * abs(longer - shorter) + APART * abs(shorter) + ROUNDING * abs(loss)
+    doubt = 10 * abs(longer - shorter) + APART * abs(shorter) + ROUNDING * abs(float(loss))
     wrong = np.flatnonzero(converged & (abs(slopes - shorter) > doubt))
     if len(wrong) > DIRECTIONS / 2:
         slope, rises = slopes[wrong[0]], shorter[wrong[0]]
@@ -58,18 +62,15 @@ def require_gradient(what: str, loss_fn: Loss, w: Params, data: Data) -> None:
 
 
 def _along(
-    loss_fn: Loss, w: Params, away: Scalar, data: Data
-) -> tuple[Scalar, Float[Array, " directions"], Float[Array, " directions"], Float[Array, " directions"]]:
-    """Return the loss beside ``w``, and its slopes in some directions by the gradient and by two differences."""
-    key_beside, key_directions = jax.random.split(jax.random.key(1))
-    at = w + away * jax.random.normal(key_beside, w.shape, w.dtype)
-    loss, gradient = jax.value_and_grad(loss_fn)(at, data)
-    steps = STEP * jnp.array([1.0, -1.0, 0.5, -0.5], w.dtype)
+    loss_fn: Loss, at: Params, gradient: Params, key: Array, data: Data
+) -> tuple[Float[Array, " directions"], Float[Array, " directions"], Float[Array, " directions"]]:
+    """Return the slopes of a loss in some directions, by its gradient and by two differences."""
+    steps = STEP * jnp.array([1.0, -1.0, 0.5, -0.5], at.dtype)
 
     def one(key: Array) -> tuple[Scalar, Scalar, Scalar]:
-        direction = jax.random.normal(key, w.shape, w.dtype)
+        direction = jax.random.normal(key, at.shape, at.dtype)
         direction /= jnp.linalg.norm(direction)
         up, down, half_up, half_down = jax.lax.map(lambda step: loss_fn(at + step * direction, data), steps)
         return gradient @ direction, (up - down) / (2 * STEP), (half_up - half_down) / STEP
 
-    return loss, *jax.lax.map(one, jax.random.split(key_directions, DIRECTIONS))
+    return jax.lax.map(one, jax.random.split(key, DIRECTIONS))
