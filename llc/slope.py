@@ -49,8 +49,10 @@ def require_gradient(what: str, loss_fn: Loss, w: Params, data: Data) -> None:
     along = compiled(Fixed(_along, loss_fn), at, gradient, key_directions, rows)
     slopes, longer, shorter = (np.asarray(values) for values in along)
     # Not so of jumps, of kinks, and of steps, on which nothing changes, be they those of bfloat16.
-    converged = abs(longer - shorter) < CONVERGED * abs(shorter)
-    doubt = 10 * abs(longer - shorter) + APART * abs(shorter) + ROUNDING * abs(float(loss))
+    with np.errstate(invalid="ignore"):  # beside a wall both are infinite
+        between = abs(longer - shorter)
+    converged = between < CONVERGED * abs(shorter)
+    doubt = 10 * between + APART * abs(shorter) + ROUNDING * abs(float(loss))
     wrong = np.flatnonzero(converged & (abs(slopes - shorter) > doubt))
     if len(wrong) > DIRECTIONS / 2:
         slope, rises = slopes[wrong[0]], shorter[wrong[0]]

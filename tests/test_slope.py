@@ -11,6 +11,7 @@ from composing import job
 from jax import Array
 
 from llc import target
+from llc.mean import AWAY
 from llc.rows import Data, Loss
 from llc.slope import require_gradient
 
@@ -63,6 +64,19 @@ WRONG = {
     "straight through": network(lambda x: x + jax.lax.stop_gradient(jnp.sign(x) - x)),
     "cut off": network(lambda x: jnp.tanh(x) + jax.lax.stop_gradient(jnp.abs(x))),
 }
+
+
+def on_the_edge(scale: float) -> Loss:
+    """Return a loss that is infinite on one side of where its gradient is tried."""
+    key, _ = jax.random.split(jax.random.key(1))
+
+    def loss(w: Array, data: Data) -> Array:
+        edge = jnp.asarray(scale * W) + AWAY[0] * jax.random.normal(key, w.shape, w.dtype)
+        return jnp.where(jnp.sum(w - edge) > 0, jnp.inf, jnp.sum(w**2)) * jnp.mean(data[1] ** 2)
+
+    return loss
+
+
 RIGHT = {
     "smooth": network(jnp.tanh),
     "with kinks": network(jax.nn.relu),
@@ -120,6 +134,10 @@ def test_so_is_it_in_networks_of_thousands_of_parameters(activation: Callable[[A
         wrong, _ = deep(jax.lax.stop_gradient, activation, width)
         with pytest.raises(ValueError, match="is not its gradient"):
             require_gradient("loss_fn", wrong, jnp.asarray(w), data)
+
+
+def test_a_loss_that_is_infinite_next_to_it_passes_without_a_warning() -> None:
+    check(on_the_edge(1.0), 1.0)
 
 
 @pytest.mark.parametrize("what", ["model", "loss"])
