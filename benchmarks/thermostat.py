@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from llc import finite, mixing
+from llc import expected, mixing
 
 N, DIM, BATCH, GAMMA = 2000, 10, 32, 1.0
 CHAINS, DRAWS, THIN, WARMUP = 8, 3000, 50, 600
@@ -52,7 +52,7 @@ def main() -> None:
     y = x @ rng.normal(size=DIM) + rng.normal(size=N)
     hessian, nbeta = x.T @ x / N, N / np.log(N)
     curvatures = np.linalg.eigvalsh(hessian)
-    exact = finite.quadratic(curvatures, nbeta, GAMMA)
+    exact = expected.quadratic(curvatures, nbeta, GAMMA)
     arrays = [jnp.asarray(v, jnp.float32) for v in (x, y, np.linalg.lstsq(x, y, rcond=None)[0], hessian, nbeta)]
     print(f"exact {exact:.3f}\n\n| thermostats | h² q | A | λ̂ | off by | standard errors |\n|---|---|---|---|---|---|")
     for each in (False, True):

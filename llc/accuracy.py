@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 CONVERGED = "gibbs"  # is exact but for its own standard error
 REFERENCES = ("llc_exact", CONVERGED, "llc_true")
@@ -53,8 +52,6 @@ def with_gibbs(estimates: pd.DataFrame) -> pd.DataFrame:
 def _row(sampler: str, reference: str, found: pd.DataFrame) -> dict[str, object]:
     value, truth = found["llc_mean"].to_numpy(float), found[reference].to_numpy(float)
     error = value / truth - 1
-    pairs = [(i, j) for i, j in combinations(range(len(found)), 2) if truth[i] != truth[j]]
-    ordered = [(value[i] < value[j]) == (truth[i] < truth[j]) for i, j in pairs]
     own = found["gibbs_mcse"].to_numpy(float) if reference == CONVERGED else 0.0
     near = np.abs(value - truth) <= WITHIN * np.hypot(found["llc_mcse"].to_numpy(float), own)
     row: dict[str, object] = {
@@ -64,10 +61,20 @@ def _row(sampler: str, reference: str, found: pd.DataFrame) -> dict[str, object]
         "mean_error": error.mean(),
         "sd_error": error.std(ddof=1) if len(error) > 1 else None,
         "mean_abs_error": np.abs(error).mean(),
-        "order": np.mean(ordered) if ordered else None,
+        "order": _order(value, truth),
     }
     for status in SETTLED:
         own_status = (found["status"] == status).to_numpy()
         row[f"n_{status}"] = int(own_status.sum())
         row[f"{status}_within"] = near[own_status].mean() if own_status.any() else None
     return row
+
+
+def _order(value: Float[np.ndarray, " n"], truth: Float[np.ndarray, " n"]) -> float | None:
+    """Return the share of pairs in the order of the truth, of those that differ there; ten thousand are 50 million."""
+    agree = pairs = 0
+    for i in range(len(truth)):
+        differ = truth[i + 1 :] != truth[i]
+        agree += int((((value[i + 1 :] > value[i]) == (truth[i + 1 :] > truth[i])) & differ).sum())
+        pairs += int(differ.sum())
+    return agree / pairs if pairs else None

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from llc.estimator import Estimate
 from llc.limits import APART_MAX, DEEPER_MAX, DEEPER_SPREAD
+from llc.metrics import Estimate
 from llc.samplers.trace import Trace
 
 

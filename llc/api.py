@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
-from numbers import Integral
+from numbers import Integral, Number
 from typing import Any, SupportsIndex
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from llc import constants, trees
 from llc.config import (
@@ -26,15 +27,15 @@ from llc.config import (
     require_number,
 )
 from llc.config.job import PRECISIONS
-from llc.equal import Fixed, compiled
 from llc.estimator import AtStar
-from llc.mean import require_mean
+from llc.gradient_check import require_gradient
+from llc.mean_check import require_mean
 from llc.polish import deficit
 from llc.posterior import tempered
+from llc.programs import HashablePartial, compiled
 from llc.restrict import moving
 from llc.rows import Data, Loss, Params, Scalar, loss_and_gradient
 from llc.sampling import Sampled, sample
-from llc.slope import require_gradient
 from llc.trees import Tree
 
 
@@ -128,7 +129,7 @@ def estimate(
         raise TypeError(what) from None
     with jax.enable_x64(precision == "float64"):
         flat = trees.ravel(w_star, precision, "w_star")
-        loss = Fixed(_flattened, loss_fn, flat.unravel)
+        loss = HashablePartial(_flattened, loss_fn, flat.unravel)
         posterior = tempered(
             loss, trees.rows(data, precision, "data"), flat.w, config, precision,
             moving=None if config.restrict is None else moving(config.restrict, flat.layout),
@@ -161,20 +162,21 @@ def _loss_elsewhere(what: str, loss_fn: Loss, w: Float[np.ndarray, " dim"], data
 
 def _settings(sampler: str, given: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a sampler, those that are not given at their defaults, and checked."""
-    defaults = SamplerConfig()
     require_choice("sampler", sampler, [name for name in SAMPLERS if name != "gibbs"])
-    kind = type(getattr(defaults, sampler))
-    known = [f.name for f in fields(kind)]
-    whole = {f.name for f in fields(kind) if "int" in str(f.type)}  # a job's are, once it is composed
-    numbers = {f.name for f in fields(kind) if "float" in str(f.type) or f.name == "step_size"}
+    settings = OmegaConf.structured(getattr(SamplerConfig(), sampler))  # as a job's are, typed
     for key, value in given.items():
-        if key not in known:
-            hint = nearest(key, known) or f": it has {', '.join(known)}"
+        if key not in settings:
+            hint = nearest(key, settings) or f": it has {', '.join(settings)}"
             raise ConfigError(f"{key}={value!r}: sampler {sampler} has no such setting{hint}")
-        require(key not in whole or isinstance(value, Integral | None), f"sampler.{sampler}.{key}", value, "an integer")
-        if key in numbers and value != "auto":
-            require_number(f"sampler.{sampler}.{key}", value)
-    return asdict(kind(**given))
+        name = f"sampler.{sampler}.{key}"
+        if isinstance(value, Number) and not isinstance(value, bool):
+            require_number(name, value)
+        try:
+            settings[key] = value
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"{name}: {str(error).splitlines()[0]}") from None
+    checked: Any = OmegaConf.to_object(settings)
+    return vars(checked)
 
 
 def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[float, float]:
@@ -192,5 +194,5 @@ def loss_at(loss_fn: Loss, w: Float[np.ndarray, " dim"], data: Data) -> tuple[fl
             raise TypeError(f"loss_fn: it must return one real number, the mean over rows, got {of}")
         require_mean("loss_fn", loss_fn, w64, rows)
         require_gradient("loss_fn", loss_fn, w64, rows)
-        loss, gradient = compiled(Fixed(loss_and_gradient, loss_fn), w64, rows)
+        loss, gradient = compiled(HashablePartial(loss_and_gradient, loss_fn), w64, rows)
         return float(loss), float(jnp.linalg.norm(gradient))

@@ -25,7 +25,7 @@ from llc.ids import SCHEMA, run_id, target_id
 from llc.records import METRICS, RUN_INFO, TARGET_INFO, BadRun, given_to_hydra, read_info
 
 if TYPE_CHECKING:
-    from llc.estimator import Estimate
+    from llc.metrics import Estimate
     from llc.samplers import Trace
 
 PACKAGES = ("jax", "jaxlib", "numpy", "numpyro", "blackjax", "optax", "scipy", "hydra-core")

@@ -1,6 +1,6 @@
 """Cuts what sweeps have to do into batches: jobs that share a process. Without JAX.
 
-A batch is a file that ``llc.batch`` works through. Nothing but the time depends on how jobs were cut.
+A batch is a file that ``llc.worker`` works through. Nothing but the time depends on how jobs were cut.
 """
 
 from __future__ import annotations

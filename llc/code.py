@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,7 +21,7 @@ STAGES = {"target": "llc.target", "run": "llc.job", "figures": "llc.figures"}
 # What these make is in the run id, or is the form of a file and not a number.
 NO_NUMBERS = {
     "llc",
-    *(f"llc.{name}" for name in ("artifacts", "code", "compose", "config", "files", "ids", "locks", "terminal")),
+    *(f"llc.{name}" for name in ("artifacts", "code", "compose", "files", "ids", "locks", "terminal")),
 }
 
 IMPORTED_NS = time.time_ns()  # before the modules that make numbers
@@ -72,17 +72,22 @@ def digest(made_with: Mapping[str, str]) -> str:
 
 @lru_cache
 def _modules(root: str, samplers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    found: dict[str, str] = {}
-    waiting = [root, *(f"llc.samplers.{name}" for name in samplers)]
+    roots = [root, *(f"llc.samplers.{name}" for name in samplers)]
+    found = {path.relative_to(PACKAGE.parent).as_posix(): path for path in reached(roots, NO_NUMBERS)}
+    return tuple((key, substance(parse(path))) for key, path in sorted(found.items()))
+
+
+def reached(roots: Iterable[str], leave_out: Container[str] = ()) -> set[Path]:
+    """Return the files of modules of ours and of all that they import of ours, but for ``llc.config``."""
+    found: set[Path] = set()
+    waiting = list(roots)
     while waiting:
         name = waiting.pop()
         path = _path(name)
-        key = path.relative_to(PACKAGE.parent).as_posix()
-        if name in NO_NUMBERS or name.startswith("llc.config.") or key in found:
-            continue
-        found[key] = substance(parse(path))
-        waiting += filter(_is_ours, imports(path, name))
-    return tuple(sorted(found.items()))
+        if name not in leave_out and not name.startswith("llc.config") and path not in found:
+            found.add(path)
+            waiting += filter(_is_ours, imports(path, name))
+    return found
 
 
 def _is_ours(name: str) -> bool:

@@ -13,8 +13,8 @@ from jaxtyping import Float, Int, Shaped
 
 from llc import npz, own, seeds
 from llc.config import DigitsData, NpzData, OwnData, TeacherData, require
-from llc.equal import compiled
 from llc.models import Model
+from llc.programs import compiled
 from llc.rows import holds, parts
 
 Inputs = Float[np.ndarray, "n ..."] | Int[np.ndarray, "n ..."]  # (n, d_in), but of a user's own

@@ -13,9 +13,10 @@ from pandas.errors import EmptyDataError, ParserError
 
 from llc import code
 from llc.files import write_json, write_text
+from llc.manifest import MADE, PAGE
 from llc.page import Drawn, page
 from llc.plots import along, diagnostics, heat, known, samplers, style, tables, traces, training
-from llc.records import MADE, PAGE, BadRun
+from llc.records import BadRun
 
 # By kind, in the order of the page; each has a caption of its name in workflow/report/.
 KINDS = {

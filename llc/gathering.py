@@ -11,7 +11,8 @@ import yaml
 
 from llc import records
 from llc.joblist import read_jobs
-from llc.records import METRICS, BadRun, Run, column_of
+from llc.records import METRICS, BadRun, Run
+from llc.sweepjob import column_of
 
 SHOWN = 10  # damaged runs that one message names
 

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from llc.config import Job
-from llc.rules import BATCH, momentum_of, takes_all
+from llc.sgld_defaults import BATCH, momentum_of, takes_all
 from llc.widths import hidden_widths
 
 OF_THE_RUN = ("posterior", "sampler", "evaluate", "checkpoint")  # and not of the target

@@ -19,12 +19,13 @@ from jaxtyping import Float, Int
 from llc import agreement, artifacts, code, constants, elsewhere, known, locks, losses, own, restrict, target
 from llc.config import Job, require
 from llc.data import Dataset
-from llc.equal import forget
-from llc.estimator import AtStar, Estimate
+from llc.estimator import AtStar
 from llc.ids import run_id, target_id
 from llc.likelihood import batch, sufficient_rows
+from llc.metrics import Estimate
 from llc.polish import deficit
 from llc.posterior import Posterior, inverse_temperature, tempered
+from llc.programs import forget
 from llc.terminal import bar
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from llc import finite, local, losses, truth
+from llc import expected, local, losses, truth
 from llc.config import Job
 from llc.target import Problem, Target
 
@@ -44,7 +44,7 @@ def answers(job: Job, problem: Problem, target: Target, nbeta: float) -> Known:
     if model.kind == "crossing":
         # L_n(w) = c w1^2a w2^2b
         c = float(np.mean(problem.data.x**2)) / (2 * problem.data.sigma**2)
-        exact = finite.monomial(model.exponents, nbeta * c, gamma) if gamma > 0 else None
+        exact = expected.monomial(model.exponents, nbeta * c, gamma) if gamma > 0 else None
         return Known(truth.monomial(model.exponents).value, exact)
     if model.kind == "dln" and model.teacher == "aligned":
         return Known(truth.deep_linear(model.widths, model.rank).value)
@@ -104,7 +104,7 @@ def _of_least_squares(found: LeastSquares, nbeta: float, gamma: float) -> Known:
     h = np.outer(a2, b2) / scale
     seen = h > 0  # directions that no row sees are flat
     curvatures, offset = h[seen], gradient[seen] / h[seen]
-    exact = finite.quadratic(curvatures, nbeta, gamma, offset)
+    exact = expected.quadratic(curvatures, nbeta, gamma, offset)
     coefficient = truth.regular(len(curvatures)).value
     excess = 0.5 * nbeta * float(np.sum(curvatures * offset**2))
     return Known(coefficient if excess <= EXCESS_MAX * coefficient else None, exact)

@@ -13,10 +13,10 @@ from jaxtyping import Array, Float, Shaped
 from llc import own, seeds
 from llc.config import Job, require
 from llc.data import Dataset, Labels
-from llc.equal import Fixed, compiled, hashable
 from llc.likelihood import Batch, batch, negative_log_likelihood
-from llc.mean import require_mean
+from llc.mean_check import require_mean
 from llc.models import Model
+from llc.programs import HashablePartial, compiled, hashable
 from llc.rows import Loss, Params
 
 Apply = Callable[[Params, Shaped[Array, "n ..."]], Float[Array, "n ..."]]
@@ -33,7 +33,7 @@ def build(job: Job, model: Model, data: Dataset) -> tuple[Loss, Dataset]:
         If a user's own loss is not what it must be.
     """
     if "." in job.loss:
-        loss_fn = Fixed(_mean, model.apply, hashable(own.load("loss", job.loss, own.folder(job))))
+        loss_fn = HashablePartial(_mean, model.apply, hashable(own.load("loss", job.loss, own.folder(job))))
         _check_own(job, loss_fn.args[1], loss_fn, model, data)
         return loss_fn, data
     if data.y.dtype.kind == "f" and data.y.ndim == 1:
@@ -41,7 +41,7 @@ def build(job: Job, model: Model, data: Dataset) -> tuple[Loss, Dataset]:
     _check_fit(job, model, data)
     if job.loss == "mse":  # of data whose outputs were not known before
         data = data._replace(sigma=math.sqrt(data.y.shape[1] / 2))
-    return Fixed(negative_log_likelihood, model.apply), data
+    return HashablePartial(negative_log_likelihood, model.apply), data
 
 
 def squares(job: Job, data: Dataset) -> bool:
@@ -94,7 +94,7 @@ def _outputs(job: Job, model: Model, data: Dataset) -> Any:
 def _check_own(job: Job, function: Any, loss_fn: Loss, model: Model, data: Dataset) -> None:
     w, _ = _arguments(job, model, data)
     rows = batch(data.x, data.y, data.sigma, job.precision)
-    of = compiled.eval_shape(Fixed(_each, model.apply, function), w, rows)
+    of = compiled.eval_shape(HashablePartial(_each, model.apply, function), w, rows)
     what, shape = f"loss={job.loss!r}", getattr(of, "shape", None)
     if shape not in ((), (len(data.x),)):
         raise TypeError(f"{what}: must return a number a row, ({len(data.x)},), or their mean; it returned {of}")

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Key, Shaped
 
 from llc import own, teachers, trees
 from llc.config import CrossingModel, DlnModel, MlpModel, OwnModel, QuadraticModel
-from llc.equal import Fixed, compiled, hashable
+from llc.programs import HashablePartial, compiled, hashable
 from llc.widths import Layout, count_params, hidden_widths, layout
 
 # Rows are columns in networks that are narrower, where there are so many rows for each unit of the widest layer: to
@@ -101,9 +101,9 @@ class _OwnApply:
 
 def _mlp(config: MlpModel) -> Model:
     widths = (config.d_in, *hidden_widths(config), config.d_out)
-    apply = Fixed(_apply_mlp, widths, config.activation)
+    apply = HashablePartial(_apply_mlp, widths, config.activation)
 
-    init = partial(compiled, Fixed(_init, widths, True))
+    init = partial(compiled, HashablePartial(_init, widths, True))
 
     def teach(rng: np.random.Generator) -> Float[np.ndarray, " dim"]:
         parts = []
@@ -152,9 +152,9 @@ _product.defvjp(lambda x, kernel: (x @ kernel, (x, kernel)), _product_back)
 def _dln(config: DlnModel) -> Model:
     assert config.widths is not None  # parsed: filled in
     widths = tuple(config.widths)
-    apply = Fixed(_apply_dln, widths)
+    apply = HashablePartial(_apply_dln, widths)
 
-    init = partial(compiled, Fixed(_init, widths, False))
+    init = partial(compiled, HashablePartial(_init, widths, False))
 
     def teach(rng: np.random.Generator) -> Float[np.ndarray, " dim"]:
         if config.teacher == "reduced":
@@ -188,7 +188,7 @@ def _apply_quadratic(w: Float[Array, " dim"], x: Float[Array, "n d_in"]) -> Floa
 
 
 def _crossing(config: CrossingModel) -> Model:
-    apply = Fixed(_apply_crossing, *config.exponents)
+    apply = HashablePartial(_apply_crossing, *config.exponents)
 
     def init(key: Key[Array, ""]) -> Float[Array, " dim"]:
         return jax.random.normal(key, (2,))

@@ -5,7 +5,6 @@ The answer comes from the run directories alone, so it travels with them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -13,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llc import code, locks, made, records, sweepjob
+from llc import code, locks, manifest, records, sweepjob
 from llc.failures import reason
-from llc.records import MADE, METRICS, PAGE, SNAKEMAKE_LOG, TARGET_INFO
+from llc.manifest import MADE, PAGE
+from llc.records import METRICS, SNAKEMAKE_LOG, TARGET_INFO
 from llc.sweepjob import SweepJob
 
 LISTED = 5  # failures that are spelled out
@@ -128,9 +128,9 @@ def tables_stale(plan: Plan, results: Path) -> bool:
         return False
     made_ns = summary.stat().st_mtime_ns
     newer = {i: state.sha256 for i, state in plan.runs.items() if state.made_ns > made_ns}
-    edited = any(made.digest(results / "runs" / i / METRICS) != sha256 for i, sha256 in newer.items())
+    edited = any(manifest.digest(results / "runs" / i / METRICS) != sha256 for i, sha256 in newer.items())
     found = {i: state.sha256 for i, state in plan.runs.items()}
-    return edited or not made.as_noted(folder, found, sweepjob.table(plan.jobs))
+    return edited or not manifest.intact(folder, found, sweepjob.table(plan.jobs))
 
 
 def figures_stale(folder: Path, captions: Path) -> list[str]:
@@ -149,7 +149,7 @@ def figures_stale(folder: Path, captions: Path) -> list[str]:
     try:
         about = json.loads((figures / MADE).read_text(encoding="utf-8"))
         made_with, files = dict(about["code"]), list(about["files"])
-        whole = hashlib.sha256((folder / PAGE).read_bytes()).hexdigest() == about["page"]
+        whole = manifest.digest(folder / PAGE) == about["page"]
     except (OSError, ValueError, KeyError, TypeError):
         return [DAMAGED]
     whole = whole and all((figures / name).exists() for name in files)

@@ -24,7 +24,7 @@ from omegaconf import OmegaConf
 
 from llc.compose import check_keys, not_syntax
 from llc.config import SAMPLERS, ConfigError
-from llc.records import COLUMNS, column_of
+from llc.sweepjob import COLUMNS, column_of
 
 # What Hydra's grammar also makes of it, at a hundredth of the cost.
 PLAIN_NUMBER = re.compile(

@@ -11,8 +11,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Int
 
-from llc.equal import ready
 from llc.posterior import Posterior, loss_at
+from llc.programs import compile_once
 from llc.rows import Number, Params, Scalar
 
 MEMORY = 20  # pairs of steps and gradients that L-BFGS remembers
@@ -56,7 +56,7 @@ def polish(
     approximate decrease of Hager and Zhang (2006), both as Optax has them.
     """
     args = start, centre, posterior, pull, grad_tol, max_steps
-    descend = ready(_polish, *args)
+    descend = compile_once(_polish, *args)
     end = descend(*args)
     if not end.falling and end.steps > 0 and end.grad_norm > grad_tol:
         # What it remembers of the curvature of a saddle may hide that there is a lower point.

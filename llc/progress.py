@@ -17,8 +17,9 @@ from typing import Any
 
 from llc import plan, records
 from llc.failures import reason
+from llc.manifest import BEFORE, PAGE
 from llc.plan import Plan
-from llc.records import BEFORE, METRICS, PAGE, SNAKEMAKE_LOG
+from llc.records import METRICS, SNAKEMAKE_LOG
 from llc.sweepjob import SweepJob
 
 STAGES = ("run", "target")  # the rules that are told of here

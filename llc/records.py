@@ -18,26 +18,10 @@ METRICS = "metrics_summary.csv"
 RUN_INFO = "run_info.json"
 TARGET_INFO = "target.json"
 SNAKEMAKE_LOG = "snakemake.log"  # of a run or a target: what its process has said
-BEFORE = "before"  # the folder of a sweep's tables that are no longer its own
-PAGE, MADE = "report.html", "made.json"  # of a sweep's figures: their page, and what they were made from
 TEXT = ("sampler", "status", "reason")  # the columns of metrics_summary.csv that are not numbers
-# Of the tables of a sweep, but for its swept keys and those columns that are named after samplers and other data.
-COLUMNS = {
-    "job_id", "run_id", "target_id", "n_data", "target_params", "samplers", "overrides", "sampler_preset", "reason",
-    "log", "n_params", "n_moving", "training_stopped", "sampler", "llc_mean", "llc_std", "llc_mcse", "llc_ci_low",
-    "llc_ci_high", "ess", "ess_tail", "rhat", "rhat_distance", "ess_distance", "accept_rate", "n_divergent", "n_chains",
-    "n_draws", "n_grad_evals", "time_compile_s", "time_sample_s", "loss_star", "grad_norm", "llc_deficit", "beta",
-    "gamma", "llc_true", "llc_exact", "n_dropped", "drift", "llc_bias", "below", "virial", "virial_mcse", "reach",
-    "status", "code",
-}  # fmt: skip
 REMEDY = "delete {} and run the sweep again"
 
 Value = str | int | float | None
-
-
-def column_of(key: str) -> str:
-    """Return the column of a swept key: ``sampler`` is another one's name."""
-    return "sampler_preset" if key == "sampler" else key
 
 
 class BadRun(ValueError):

@@ -15,19 +15,27 @@ from pathlib import Path
 
 import pandas as pd
 
-from llc import code, gathering, made
+from llc import code, gathering, manifest
 from llc.accuracy import accuracy
 from llc.failures import log_of, reason
 from llc.files import whole
 from llc.joblist import FIXED, read_jobs
-from llc.records import BEFORE, METRICS, PAGE, BadRun, Run, Value, read_info
+from llc.manifest import BEFORE, PAGE
+from llc.records import METRICS, BadRun, Run, Value, read_info
 
 JOB_COLUMNS = ["job_id", "run_id"]
 COMMON_COLUMNS = ["n_data", "target_params", "seed"]
 CODE = "code"  # the digest of the modules that a run was made with
 ELSEWHERE = "llc_mean_"  # and the name of data that the sampler did not draw from
 PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
-OF_TABLES = ("summary.csv", "estimates.csv", "accuracy.csv", made.TABLES, PAGE, "figures")  # and what is made of them
+OF_TABLES = (
+    "summary.csv",
+    "estimates.csv",
+    "accuracy.csv",
+    manifest.TABLES,
+    PAGE,
+    "figures",
+)  # and what is made of them
 FAILURE_COLUMNS = ["job_id", "run_id", "reason", "log", "overrides"]
 
 
@@ -151,7 +159,7 @@ def write_summary(folder: Path, partial: bool = False) -> pd.DataFrame:
         _write(table, into / name)
     if not partial:
         shutil.rmtree(folder / BEFORE, ignore_errors=True)
-    made.note(
+    manifest.write(
         into,
         [*tables, *(["accuracy.csv"] if len(near) else [])],
         {run.about["run_id"]: run.about["files"][METRICS]["sha256"] for run in runs},
@@ -174,7 +182,7 @@ def write_failures(folder: Path) -> pd.DataFrame:
     _write(failures, folder / "failures.csv")
     left = [name for name in OF_TABLES if (folder / name).exists()]
     text = (folder / "jobs.csv").read_text(encoding="utf-8")
-    if left and not made.are_of(folder, _found(results, jobs["run_id"]), text):
+    if left and not manifest.of_same_runs(folder, _found(results, jobs["run_id"]), text):
         shutil.rmtree(folder / BEFORE, ignore_errors=True)
         (folder / BEFORE).mkdir()
         for name in left:

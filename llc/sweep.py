@@ -12,7 +12,7 @@ import re
 import time
 from pathlib import Path
 
-from llc import kept
+from llc import sweep_cache
 from llc.config import ConfigError, nearest, require
 from llc.sweepjob import SweepJob
 
@@ -66,14 +66,14 @@ def load(name: str, conf: Path, cwd: Path, keep: Path | None = None) -> list[Swe
     file = find(name, conf)
     if keep is None:
         return _expand(file, conf, cwd, {})
-    since, made_from = time.time_ns(), kept.made_from(file, conf, cwd)
-    before = kept.read(keep / f"{name}.json", made_from)
+    since, now = time.time_ns(), sweep_cache.fingerprint(file, conf, cwd)
+    before = sweep_cache.read(keep / f"{name}.json", now)
     jobs = [SweepJob(**job) for job in before.jobs]
     if before.current:
         return jobs
     jobs = _expand(file, conf, cwd, {tuple(job.overrides): job for job in jobs})
-    if kept.made_from(file, conf, cwd) == made_from:  # else an edit may be half in it
-        kept.write(keep / f"{name}.json", made_from, [vars(job) for job in jobs], since)
+    if sweep_cache.fingerprint(file, conf, cwd) == now:  # else an edit may be half in it
+        sweep_cache.write(keep / f"{name}.json", now, [vars(job) for job in jobs], since)
     return jobs
 
 

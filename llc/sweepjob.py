@@ -9,7 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llc.records import column_of
+# Of the tables of a sweep, but for its swept keys and those columns that are named after samplers and other data.
+COLUMNS = {
+    "job_id", "run_id", "target_id", "n_data", "target_params", "samplers", "overrides", "sampler_preset", "reason",
+    "log", "n_params", "n_moving", "training_stopped", "sampler", "llc_mean", "llc_std", "llc_mcse", "llc_ci_low",
+    "llc_ci_high", "ess", "ess_tail", "rhat", "rhat_distance", "ess_distance", "accept_rate", "n_divergent", "n_chains",
+    "n_draws", "n_grad_evals", "time_compile_s", "time_sample_s", "loss_star", "grad_norm", "llc_deficit", "beta",
+    "gamma", "llc_true", "llc_exact", "n_dropped", "drift", "llc_bias", "below", "virial", "virial_mcse", "reach",
+    "status", "code",
+}  # fmt: skip
+
+
+def column_of(key: str) -> str:
+    """Return the column of a swept key: ``sampler`` is another one's name."""
+    return "sampler_preset" if key == "sampler" else key
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,14 @@ from jaxtyping import Float
 from llc import code, data, losses, models, own, records, seeds, weights
 from llc.config import Job, OwnData, OwnModel, require
 from llc.data import Dataset
-from llc.equal import Fixed, compiled
 from llc.files import whole, write_json
+from llc.gradient_check import require_gradient, some
 from llc.ids import target_id
 from llc.likelihood import batch
 from llc.models import Model
+from llc.programs import HashablePartial, compiled
 from llc.records import TARGET_INFO, BadTarget
 from llc.rows import Loss, loss_and_gradient, parts
-from llc.slope import require_gradient, some
 from llc.training import train
 
 
@@ -205,7 +205,7 @@ def full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[floa
     """Return L_n(w*) and ‖∇L_n(w*)‖ over all the data, in float64."""
     data = problem.data
     with jax.enable_x64(True):
-        of_part = Fixed(loss_and_gradient, problem.loss_fn)
+        of_part = HashablePartial(loss_and_gradient, problem.loss_fn)
         w = np.asarray(w_star, np.float64)
         loss, gradient = 0.0, np.zeros(w.size)
         for part in parts(len(data.x)):

@@ -14,11 +14,11 @@ from jaxtyping import Array, Float, Int, Key
 from llc import seeds
 from llc.config import Job, PosteriorConfig, TrainingConfig
 from llc.data import Dataset
-from llc.equal import ready
 from llc.likelihood import Batch, batch
 from llc.models import Model
 from llc.polish import polish, tolerance
 from llc.posterior import tempered
+from llc.programs import compile_once
 from llc.rows import Loss, Number, Params, Scalar, mean_loss, take
 
 CHECK_EVERY = 50  # steps between looks at the gradient of the full loss
@@ -55,7 +55,7 @@ def train(job: Job, model: Model, data: Dataset, loss_fn: Loss) -> Trained:
     kept = {}
     for until in [*(config.checkpoints or ()), config.steps]:
         args = seeds.key(job.seed, "training"), at, rows, hyper, config.grad_tol, until
-        at = ready(
+        at = compile_once(
             _descend,
             *args,
             loss_fn=loss_fn,

@@ -1,7 +1,7 @@
 """Closed-form learning coefficients: the minimum over all optimal parameters.
 
 At a given parameter it can be larger (llc/local.py); at a finite number of data an estimate has
-another expectation (llc/finite.py).
+another expectation (llc/expected.py).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import numpy as np
 from composing import job
 
 from llc import artifacts, code, summary
-from llc.estimator import Estimate
+from llc.metrics import Estimate
 from llc.samplers import Trace
 
 CHAINS, DRAWS = 2, 50

@@ -10,7 +10,7 @@ from fabricating import estimate_of
 from llc import agreement, records
 from llc import job as jobs
 from llc.agreement import held_together
-from llc.estimator import Estimate
+from llc.metrics import Estimate
 from llc.samplers import Trace
 
 GAMMA, LOSS_STAR, NBETA = 2.0, 0.5, 100.0

@@ -14,11 +14,11 @@ import pytest
 from composing import job
 
 import llc
-from llc import finite, target
+from llc import expected, target
 from llc import job as jobs
 from llc.config import ConfigError
 from llc.likelihood import Batch
-from llc.mean import UNEVEN, is_mean
+from llc.mean_check import UNEVEN, is_mean
 
 RNG = np.random.default_rng(0)
 N, SIGMA = 400, 0.7
@@ -48,7 +48,7 @@ def test_the_estimate_of_a_pytrees_loss_is_the_closed_form() -> None:
     design = np.column_stack([X, np.ones(N)])
     curvatures, basis = np.linalg.eigh(design.T @ design / N / SIGMA**2)
     nbeta = 2.0 * N / np.log(N)
-    exact = finite.quadratic(curvatures, nbeta, 20.0, basis.T @ [0.0, 0.0, 0.0, 0.2])
+    exact = expected.quadratic(curvatures, nbeta, 20.0, basis.T @ [0.0, 0.0, 0.0, 0.2])
     assert estimate.status == "negative"  # which is right: w* is off the minimum
     assert (estimate.beta, estimate.gamma, estimate.n_chains) == (2.0 / np.log(N), 20.0, 4)
     assert estimate.llc_mcse is not None
@@ -242,8 +242,13 @@ def masked(w: dict[str, Any], batch: dict[str, jax.Array]) -> jax.Array:
         ({"sampler": "gibbs"}, ConfigError, "sampler='gibbs'.*one of sgld, hmc, nuts, mclmc"),
         ({"warmupp": 3}, ConfigError, r"warmupp=3: sampler nuts has no such setting \(did you mean warmup\?\)"),
         ({"draws": 3}, ConfigError, "sampler.nuts.draws=3: must be at least 8"),
-        ({"draws": 50.0}, ConfigError, "sampler.nuts.draws=50.0: must be an integer"),
-        ({"sampler": "sgld", "thin": 2.0}, ConfigError, "sampler.sgld.thin=2.0: must be an integer"),
+        ({"draws": 50.0}, ConfigError, "sampler.nuts.draws: Value '50.0' .* to Integer"),
+        ({"draws": True}, ConfigError, "sampler.nuts.draws: Value 'True' .* to Integer"),
+        (
+            {"sampler": "sgld", "control_variates": "maybe"},
+            ConfigError,
+            "control_variates: .* not a valid bool",
+        ),
         ({"seed": 2**32}, ConfigError, "seed=4294967296: must be an integer in 0 … 2³¹"),
         ({"gamma": -1.0}, ConfigError, "posterior.gamma=-1.0: must be 0 or more"),
         (

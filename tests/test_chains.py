@@ -86,6 +86,6 @@ def test_chains_of_a_large_posterior_are_right_and_the_same_on_several_devices(
 
 def test_the_step_that_chains_share_is_their_median() -> None:
     """One that is stuck does not stop all, and one without a step counts for nothing."""
-    np.testing.assert_allclose(chains.shared(jnp.asarray([1e-9, 0.5, 0.3, jnp.nan])), 0.3, rtol=1e-6)
+    np.testing.assert_allclose(chains.median_step(jnp.asarray([1e-9, 0.5, 0.3, jnp.nan])), 0.3, rtol=1e-6)
     largest = np.finfo(np.float32).max  # as of a flat posterior
-    assert (chains.shared(jnp.full(4, largest)) == largest).all()
+    assert (chains.median_step(jnp.full(4, largest)) == largest).all()

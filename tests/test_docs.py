@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 from pages import run_blocks
 
-from llc import finite, limits, reference
+from llc import expected, limits, reference
 from llc.config.job import PosteriorConfig
 from llc.config.samplers import SgldConfig
 
@@ -48,7 +48,9 @@ def test_the_page_of_the_verdict_has_the_limits_that_are_held_to() -> None:
 def test_the_page_on_devinterp_estimates_what_it_says() -> None:
     found = run_blocks("from-devinterp.md")
     x = found["x"]
-    exact = finite.quadratic(2 * np.linalg.eigvalsh(x.T @ x / len(x)), len(x) / np.log(len(x)), 1.0)  # no ½ in its loss
+    exact = expected.quadratic(
+        2 * np.linalg.eigvalsh(x.T @ x / len(x)), len(x) / np.log(len(x)), 1.0
+    )  # no ½ in its loss
     for name in ("by_hand", "by_rule"):
         estimate = found[name].estimate
         assert estimate.status == "ok"

@@ -7,8 +7,9 @@ import pytest
 from arviz_stats.base import array_stats
 
 from llc.diagnostics import diagnose, settled
-from llc.estimator import AtStar, Estimate, estimate
+from llc.estimator import AtStar, estimate
 from llc.limits import ESS_MIN, RHAT_DISTANCE_MAX, RHAT_MAX
+from llc.metrics import Estimate
 from llc.samplers import Trace
 
 N, BETA, LOSS_STAR = 1000, 0.15, 0.25

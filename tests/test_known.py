@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from composing import job
 
-from llc import finite, known, local, target, truth
+from llc import expected, known, local, target, truth
 from llc.config import Job
 from llc.known import Known
 from llc.posterior import inverse_temperature
@@ -81,7 +81,7 @@ def test_one_layer_of_several_outputs_is_linear_regression_of_each() -> None:
     found, of, problem, _ = answers("model=dln", "model.widths=[4,3]", "model.rank=2", *TEACHER)
     assert found.llc_true == truth.linear_regression(4, 3, bias=False).value == 6.0
     h = np.linalg.eigvalsh(problem.data.x.T @ problem.data.x / len(problem.data.x))
-    assert found.llc_exact == pytest.approx(3 * finite.quadratic(h, nbeta_of(of), 1.0), rel=1e-9)
+    assert found.llc_exact == pytest.approx(3 * expected.quadratic(h, nbeta_of(of), 1.0), rel=1e-9)
 
 
 # ------------------------------------------------------------------------------------- crossing
@@ -90,13 +90,13 @@ def test_one_layer_of_several_outputs_is_linear_regression_of_each() -> None:
 def test_a_crossing_has_the_scale_of_its_data() -> None:
     found, of, problem, _ = answers("model=crossing", "data.x_scale=3", "data.sigma=0.5", *TEACHER)
     nbeta = 100 / math.log(100) * np.mean(problem.data.x**2) / (2 * 0.5**2)
-    assert found == (0.5, pytest.approx(finite.crossing(nbeta, of.posterior.gamma), rel=1e-9))
+    assert found == (0.5, pytest.approx(expected.crossing(nbeta, of.posterior.gamma), rel=1e-9))
 
 
 def test_exponents_are_those_of_the_network() -> None:
     found, of, problem, _ = answers("model=crossing", "model.exponents=[1,3]", *TEACHER)
     nbeta = nbeta_of(of) * np.mean(problem.data.x**2) / 2
-    assert found == (1 / 6, finite.monomial([1, 3], nbeta, 1.0))
+    assert found == (1 / 6, expected.monomial([1, 3], nbeta, 1.0))
 
 
 @pytest.mark.parametrize("change", ["data.noise=normal", "training.w_star=trained"])

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from llc import finite, samplers, seeds
+from llc import expected, samplers, seeds
 from llc.config import SamplerConfig, SgldConfig
 from llc.diagnostics import diagnose
 from llc.likelihood import Batch
@@ -35,7 +35,7 @@ def test_sgld_that_chooses_its_step_gives_the_exact_value(exponents: tuple[int, 
     """At w* the curvature is γ alone, 300 times smaller than along the lines that cross there."""
     settings = {**vars(SgldConfig()), "draws": 25_000, "thin": 50}
     trace = sgld(seeds.key(0, "sgld"), posterior(exponents), **settings)
-    found, exact = diagnose(A * trace.loss.astype(np.float64)), finite.monomial(exponents, A, GAMMA)
+    found, exact = diagnose(A * trace.loss.astype(np.float64)), expected.monomial(exponents, A, GAMMA)
     assert found.mcse is not None
     assert found.mcse < 0.02 * exact
     assert abs(found.mean - exact) < 4 * found.mcse
@@ -50,7 +50,7 @@ def test_an_adjusted_sampler_takes_smaller_steps_where_its_draws_diverge(name: s
     """With the step that its acceptance asks for, NUTS is 9 % low on w1 w2³, and its chains agree."""
     settings = {**vars(getattr(SamplerConfig(), name)), "budget": 2e6}
     trace = samplers.load(name)(seeds.key(0, name), posterior(exponents, STIFF), **settings)
-    found, exact = diagnose(STIFF * trace.loss.astype(np.float64)), finite.monomial(exponents, STIFF, GAMMA)
+    found, exact = diagnose(STIFF * trace.loss.astype(np.float64)), expected.monomial(exponents, STIFF, GAMMA)
     assert trace.ended == "converged"
     assert trace.stats["diverging"].mean() <= DIVERGENT_MAX
     assert found.mcse is not None

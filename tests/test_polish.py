@@ -11,7 +11,7 @@ import pytest
 from composing import job
 from scipy.optimize import minimize
 
-from llc import finite, target
+from llc import expected, target
 from llc.likelihood import Batch, batch, sufficient_rows
 from llc.polish import FINER, LEFT, _beside, deficit, polish, tolerance
 from llc.posterior import Posterior, inverse_temperature
@@ -34,7 +34,7 @@ def around(w_star: np.ndarray, gamma: float) -> Posterior:
 def test_the_deficit_is_what_a_quadratic_lacks_off_its_minimum(gamma: float, distance: float) -> None:
     h, basis = np.linalg.eigh(X.T @ X / len(X))
     delta = distance * np.ones(6)
-    exact = finite.quadratic(h, NBETA, gamma) - finite.quadratic(h, NBETA, gamma, delta)
+    exact = expected.quadratic(h, NBETA, gamma) - expected.quadratic(h, NBETA, gamma, delta)
     w_star = basis @ delta
     hessian = X.T @ X / len(X)
     gradient = hessian @ w_star

@@ -10,12 +10,12 @@ from test_monomials import GAMMA, A
 from test_monomials import posterior as monomial
 from test_samplers import ISOTROPIC, OFF_MINIMUM, STRETCHED, TIGHT, Quadratic, regression_loss
 
-from llc import finite, samplers, seeds
+from llc import expected, samplers, seeds
 from llc.config import SgldConfig
 from llc.diagnostics import diagnose
 from llc.likelihood import batch
 from llc.posterior import Posterior
-from llc.samplers import preconditioner, sgld
+from llc.samplers import langevin, preconditioner, sgld
 from llc.samplers.stopping import ROUND
 from llc.samplers.trace import Trace
 
@@ -41,9 +41,9 @@ def llc_on(problem: Quadratic, trace: Trace) -> np.ndarray:
 
 
 @pytest.fixture
-def last_state(monkeypatch: pytest.MonkeyPatch) -> list[sgld.State]:
+def last_state(monkeypatch: pytest.MonkeyPatch) -> list[langevin.State]:
     """Return a list that ends with the last state of the chains that were drawn last."""
-    states: list[sgld.State] = []
+    states: list[langevin.State] = []
 
     def collect(*args: Any, **settings: Any) -> Any:
         state, trace = samplers.rounds.collect(*args, **settings)
@@ -59,7 +59,7 @@ def last_state(monkeypatch: pytest.MonkeyPatch) -> list[sgld.State]:
 
 @pytest.mark.parametrize(("problem", "eps_q"), [*((STRETCHED, eps_q) for eps_q in (0.2, 0.6, 1.5)), (FAR_OFF, 0.6)])
 def test_a_numeric_step_returns_the_closed_form_of_its_coordinates(
-    problem: Quadratic, eps_q: float, last_state: list[sgld.State]
+    problem: Quadratic, eps_q: float, last_state: list[langevin.State]
 ) -> None:
     """The variance of Euler's scheme in direction i is 1/(q (1 − ε G_i q/4))."""
     ah, q = problem.a * problem.h, problem.a * problem.h + problem.gamma
@@ -84,7 +84,7 @@ def test_auto_gives_the_closed_form(scheme: tuple[str, float], problem: Quadrati
 
 
 @pytest.mark.parametrize("name", ["rmsprop", "adam"])
-def test_the_preconditioner_is_the_inverse_root_of_the_curvature(name: str, last_state: list[sgld.State]) -> None:
+def test_the_preconditioner_is_the_inverse_root_of_the_curvature(name: str, last_state: list[langevin.State]) -> None:
     """E g_i² = q_i on a quadratic: G is √(q_max/q_i), damped, and long steps in flat directions mix better."""
     # Of four chains, whose slow directions move little in a round, log G has a standard deviation of 0.3 there.
     settings: dict[str, Any] = {"draws": 1000, "thin": 10, "warmup": 1000, "chains": 32}
@@ -106,7 +106,7 @@ def test_the_preconditioner_is_the_inverse_root_of_the_curvature(name: str, last
 
 
 @pytest.mark.parametrize("eps_q", [1.0, 0.1, 0.02])
-def test_the_bias_does_not_grow_as_the_step_shrinks(eps_q: float, last_state: list[sgld.State]) -> None:
+def test_the_bias_does_not_grow_as_the_step_shrinks(eps_q: float, last_state: list[langevin.State]) -> None:
     """With a G that follows the chain for ever it does: 30, 13, 35 % here, and 65 % at ε q = 0.005."""
     q = ISOTROPIC.a + ISOTROPIC.gamma
     settings = {"draws": 4000, "thin": 20, "warmup": 5000}
@@ -130,7 +130,7 @@ def test_the_heat_of_minibatches_is_taken_away(monkeypatch: pytest.MonkeyPatch) 
     posterior = Posterior(regression_loss, rows, rows, jnp.asarray(w_star, jnp.float32), jnp.float32(a), jnp.float32(1))
     trace = draw(posterior, ADAM, batch_size=32, warmup=10_000, draws=4000, thin=20)
     assert trace.excess is not None
-    heat, exact = float(trace.excess.mean()), finite.quadratic(np.linalg.eigvalsh(x.T @ x / n), a, 1.0)
+    heat, exact = float(trace.excess.mean()), expected.quadratic(np.linalg.eigvalsh(x.T @ x / n), a, 1.0)
     assert 0.08 < heat / exact < 0.12
     assert_agrees(a * (trace.loss.astype(np.float64) - np.mean((y[:, 0] - x @ w_star) ** 2) / 2) - heat, exact)
 
@@ -138,7 +138,7 @@ def test_the_heat_of_minibatches_is_taken_away(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(("scheme", "exponents"), [(MOMENTUM, (1, 3)), (RMSPROP, (1, 1))])
 def test_monomials_give_the_exact_value(scheme: tuple[str, float], exponents: tuple[int, int]) -> None:
     trace = draw(monomial(exponents), scheme, draws=25_000, thin=50)
-    assert_agrees(A * trace.loss.astype(np.float64), finite.monomial(exponents, A, GAMMA))
+    assert_agrees(A * trace.loss.astype(np.float64), expected.monomial(exponents, A, GAMMA))
     assert trace.stats["diverging"].mean() < 1e-3
 
 

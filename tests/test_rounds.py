@@ -124,13 +124,13 @@ def test_one_lucky_look_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None
     looks = iter([True, False, True, True])
     seen: list[int] = []
 
-    def verdict(llc: np.ndarray, dim: int, **stats: np.ndarray) -> tuple[bool, bool, float]:
+    def look(llc: np.ndarray, dim: int, **stats: np.ndarray) -> stopping.Look:
         assert {values.shape for values in stats.values()} == {llc.shape}
         assert (dim, set(stats)) == (10, {"distance2", "virial"})
         seen.append(llc.shape[1])
-        return next(looks), True, 0.0
+        return stopping.Look(next(looks), True)
 
-    monkeypatch.setattr(stopping, "verdict", verdict)
+    monkeypatch.setattr(stopping, "look", look)
     run_drifting()
     assert len(seen) == 4
     assert all(later >= 1.2 * earlier for earlier, later in pairwise(seen))
@@ -141,7 +141,7 @@ def test_the_last_look_says_whether_what_the_budget_ended_had_settled(
     rests: tuple[bool, bool], ended: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = iter(rests)
-    monkeypatch.setattr(stopping, "verdict", lambda *_, **stats: (True, next(looks), 0.0))
+    monkeypatch.setattr(stopping, "look", lambda *_, **stats: stopping.Look(True, next(looks)))
     assert run_drifting(budget=150.0).ended == ended
     assert not list(looks)
 

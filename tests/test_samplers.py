@@ -11,12 +11,12 @@ import pytest
 from arviz_stats.base import array_stats
 from blackjax.mcmc import adjusted_mclmc
 
-from llc import finite, samplers, seeds
+from llc import expected, samplers, seeds
 from llc.config import SamplerConfig
 from llc.diagnostics import virial
 from llc.likelihood import Batch, batch, negative_log_likelihood
 from llc.posterior import Posterior
-from llc.samplers import Trace, hmc, mclmc, sgld
+from llc.samplers import Trace, hmc, langevin, mclmc, sgld
 
 FIXED = {"draws": 100, "chains": 3, "budget": 1e5}
 CHEAP: dict[str, dict[str, Any]] = {
@@ -77,10 +77,10 @@ class Quadratic(NamedTuple):
         return 0.5 * float(np.sum(self.h)) * self.delta**2
 
     def llc(self) -> float:
-        return finite.quadratic(self.h, self.a, self.gamma, self.delta)
+        return expected.quadratic(self.h, self.a, self.gamma, self.delta)
 
     def sgld_llc(self, step_size: float) -> float:
-        return finite.sgld_on_quadratic(self.h, self.a, self.gamma, step_size)
+        return expected.sgld_on_quadratic(self.h, self.a, self.gamma, step_size)
 
 
 ISOTROPIC = Quadratic(np.ones(10), a=1000 / np.log(1000), gamma=1.0)
@@ -258,7 +258,7 @@ def test_chains_begin_with_what_the_posterior_says_at_w_star() -> None:
     assert potential > 0
     np.testing.assert_allclose(at.potential_energy, [potential, potential], rtol=1e-5)
     np.testing.assert_allclose(at.z_grad, [slope, slope], rtol=1e-4, atol=1e-4)
-    begun = sgld._start(key, posterior.w_star, jnp.float32(0.25), 1e-3, scaled=False, chains=2)
+    begun = langevin.start(key, posterior.w_star, jnp.float32(0.25), 1e-3, scaled=False, chains=2)
     np.testing.assert_array_equal(begun.loss, [0.25, 0.25])
     assert not np.isclose(begun.noise[0], begun.noise[1]).any()  # each chain has its own
 
@@ -267,7 +267,7 @@ def test_chains_begin_with_what_the_posterior_says_at_w_star() -> None:
 def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
     dim, chains = 1_000_000, 2
     posterior, key = Quadratic(np.ones(dim), a=10.0, gamma=1.0).posterior(), seeds.key(0, "k")
-    module = {"sgld": sgld, "mclmc": mclmc}.get(name, hmc)
+    advance = {"sgld": langevin.advance, "mclmc": mclmc._advance}.get(name, hmc._advance)
     hyper, static, more = {
         "sgld": (
             (jnp.float32(0.0), jnp.float32(0.0)),
@@ -278,14 +278,14 @@ def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
         "hmc": ((0.8, 1.6), {"max_tree_depth": None, "warmup": 1}, {"smallest": 1.0}),
         "mclmc": ((0.8, 1.6), {"warmup": 20}, {"smallest": 1.0}),
     }[name]
-    if module is sgld:
-        state = sgld._start(key, posterior.w_star, hyper[1], 1e-3, scaled=True, chains=chains)
+    if name == "sgld":
+        state = langevin.start(key, posterior.w_star, hyper[1], 1e-3, scaled=True, chains=chains)
     else:
         state = hmc.begin(key, posterior, chains=chains)
-        state = mclmc._state(state) if module is mclmc else state
+        state = mclmc._state(state) if name == "mclmc" else state
 
     def peak(draws: int) -> int:
-        lowered = module._advance.lower(key, posterior, state, *hyper, draws=draws, **static, **more)
+        lowered = advance.lower(key, posterior, state, *hyper, draws=draws, **static, **more)
         sizes = lowered.compile().memory_analysis()
         return int(sizes.temp_size_in_bytes + sizes.output_size_in_bytes)
 

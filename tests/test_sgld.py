@@ -9,7 +9,7 @@ import pytest
 from test_gibbs import aligned
 from test_samplers import ISOTROPIC, STRETCHED, TIGHT, Quadratic, noisy_mean_loss, regression_loss
 
-from llc import finite, samplers, seeds
+from llc import expected, samplers, seeds
 from llc.config import SgldConfig
 from llc.diagnostics import diagnose, virial
 from llc.likelihood import Batch, batch
@@ -105,7 +105,7 @@ def test_auto_has_no_bias_where_label_noise_limits_its_step() -> None:
     found = diagnose(a * (trace.loss.astype(np.float64) - np.mean((y[:, 0] - x @ w_star) ** 2) / 2))
     assert trace.excess is not None
     assert found.mcse is not None
-    exact = finite.quadratic(np.linalg.eigvalsh(x.T @ x / n), a, 1.0)
+    exact = expected.quadratic(np.linalg.eigvalsh(x.T @ x / n), a, 1.0)
     assert found.mcse < 0.0125 * exact
     assert abs(found.mean - trace.excess.mean() - exact) < 4 * found.mcse
 
@@ -116,7 +116,7 @@ def test_the_first_draw_whose_heat_is_not_known_is_as_without_momentum() -> None
 
 
 def test_a_draw_that_is_set_back_has_no_heat_of_the_step_that_was_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llc.samplers.sgld.EXPLODED", (0.0, 1.0))  # a sixth of the draws
+    monkeypatch.setattr("llc.samplers.langevin.EXPLODED", (0.0, 1.0))  # a sixth of the draws
     trace = draw(noisy_mean(), batch_size=4, draws=200, chains=7)  # a number of its own, so that it is compiled anew
     set_back = trace.stats["diverging"]
     assert trace.excess is not None

@@ -15,7 +15,7 @@ def test_a_slow_descent_that_a_verdict_lets_pass_does_not_end_it(fall: float, en
     error = 10.0 * np.sqrt(2 / (4 * n / 2))  # of the difference of the halves
     llc = 100.0 + noise - np.linspace(-1.0, 1.0, n) * fall * error
     assert faults(diagnose(llc)) == []
-    assert stopping.verdict(llc, 1, distance2=rng.normal(size=(4, n)) ** 2) == (ends, ends, 0.0)
+    assert stopping.look(llc, 1, distance2=rng.normal(size=(4, n)) ** 2) == (ends, ends, 0.0)
 
 
 def way_out(draws: int, relaxation: float) -> np.ndarray:
@@ -30,7 +30,7 @@ def test_the_way_out_is_dropped_as_soon_as_the_rest_of_it_agrees() -> None:
     assert 300 <= front <= 450
     assert distance(distance2[:, front:]).at_rest
     assert not distance(distance2[:, settled(llc) :]).at_rest
-    assert stopping.verdict(llc, 10_000, distance2=distance2) == (True, True, 0.0)
+    assert stopping.look(llc, 10_000, distance2=distance2) == (True, True, 0.0)
 
 
 def test_the_way_out_is_kept_where_too_few_draws_for_the_estimate_are_behind_it() -> None:
@@ -42,21 +42,21 @@ def test_the_way_out_is_kept_where_too_few_draws_for_the_estimate_are_behind_it(
     slow = 10.0 + np.repeat(noise[:, :180], 2, axis=1)  # half as many effective draws
     front = stopping.front(slow, distance2)
     assert front == settled(slow) < settled(distance2)
-    assert stopping.verdict(slow, 10_000, distance2=distance2) == (True, False, 0.0)
+    assert stopping.look(slow, 10_000, distance2=distance2) == (True, False, 0.0)
 
 
 def test_chains_of_which_one_has_been_elsewhere_once_go_on() -> None:
     rng = np.random.default_rng(1)
     llc, distance2 = rng.normal(10.0, 3.0, size=(4, 900)), rng.chisquare(50, size=(4, 900))
-    assert stopping.verdict(llc, 50, distance2=distance2) == (True, True, 0.0)
+    assert stopping.look(llc, 50, distance2=distance2) == (True, True, 0.0)
     distance2[0, 500:700] += 100.0
-    assert stopping.verdict(llc, 50, distance2=distance2) == (True, False, 0.0)
+    assert stopping.look(llc, 50, distance2=distance2) == (True, False, 0.0)
 
 
 def test_where_the_way_out_has_no_end_only_what_is_seen_in_the_estimate_is_dropped() -> None:
     llc, distance2 = np.random.default_rng(1).normal(10.0, 3.0, size=(4, 900)), way_out(900, relaxation=300)
     assert stopping.front(llc, distance2) == settled(llc) < 450
-    assert stopping.verdict(llc, 10_000, distance2=distance2) == (True, False, 0.0)
+    assert stopping.look(llc, 10_000, distance2=distance2) == (True, False, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tabling import Results, lines, results, write_jobs, write_run
 
-from llc import records, summary
+from llc import summary, sweepjob
 from llc.joblist import read_jobs
 from llc.records import BadRun
 from llc.summary import aggregate_results, write_failures, write_summary
@@ -247,7 +247,7 @@ def test_columns_that_no_swept_key_may_have_are_those_of_the_tables(results: Res
     own = {"seed", *(head for head in lines(results.folder / "jobs.csv")[0] if "." in head), "model"}
     write_summary(results.folder)
     heads = [lines(results.folder / name)[0] for name in ("jobs.csv", "estimates.csv", "failures.csv")]
-    assert {head for row in heads for head in row} - own == records.COLUMNS - {"sampler_preset"}
+    assert {head for row in heads for head in row} - own == sweepjob.COLUMNS - {"sampler_preset"}
 
 
 # ----------------------------------------------------------------------------------- damage

@@ -21,7 +21,7 @@ DEVICES = "devices"  # the axis of a mesh
 EVERYWHERE, APART = PartitionSpec(), PartitionSpec(DEVICES)
 
 
-def each(posterior: Posterior, function: Callable[..., Any]) -> Callable[..., Any]:
+def over_chains(posterior: Posterior, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return ``function`` of the arrays of one chain as one of those of all chains, which is compiled once."""
     if not _large(posterior):
         return jax.vmap(function)
@@ -70,7 +70,7 @@ def _on_all(
     return run(key, posterior, state, *hyper)
 
 
-def of_all(values: Float[Array, "chains ..."]) -> Float[Array, "all_chains ..."]:
+def gather_chains(values: Float[Array, "chains ..."]) -> Float[Array, "all_chains ..."]:
     """Return the values of the chains of all devices, inside of what runs on each of them."""
     try:
         return jax.lax.all_gather(values, DEVICES, tiled=True)
@@ -78,7 +78,7 @@ def of_all(values: Float[Array, "chains ..."]) -> Float[Array, "all_chains ..."]
         return values
 
 
-def keys(key: Key[Array, ""], chains: int, *shape: int) -> Key[Array, "..."]:
+def chain_keys(key: Key[Array, ""], chains: int, *shape: int) -> Key[Array, "..."]:
     """Return keys (``chains``, *``shape``) of the chains of this device, which are as if all chains were on one."""
     device: Array | int = 0
     try:
@@ -86,11 +86,11 @@ def keys(key: Key[Array, ""], chains: int, *shape: int) -> Key[Array, "..."]:
     except NameError:  # not spread
         devices = 1
     # Flat: what splits in several dimensions takes seconds to compile.
-    of_all = jax.random.split(key, devices * chains * math.prod(shape)).reshape(devices * chains, *shape)
-    return of_all if devices == 1 else jax.lax.dynamic_slice_in_dim(of_all, device * chains, chains)
+    keys = jax.random.split(key, devices * chains * math.prod(shape)).reshape(devices * chains, *shape)
+    return keys if devices == 1 else jax.lax.dynamic_slice_in_dim(keys, device * chains, chains)
 
 
-def shared(step_size: Float[Array, " chains"]) -> Float[Array, " chains"]:
+def median_step(step_size: Float[Array, " chains"]) -> Float[Array, " chains"]:
     """Return the median over chains of the step size, for each, where they are.
 
     The last window of warm-up has 50 draws, few of them in the narrow places that the step is for: the steps of chains

@@ -14,7 +14,7 @@ from jax.lax.linalg import SvdAlgorithm, svd
 from jaxtyping import Array, Float, Key
 
 from llc.posterior import Posterior
-from llc.samplers.chains import keys
+from llc.samplers.chains import chain_keys
 from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
 
@@ -110,7 +110,7 @@ def _advance(
         return jax.lax.scan(sweep, w, jax.random.split(key, draws))
 
     # One after the other: of chains at once both branches of a condition are run.
-    return jax.lax.map(lambda of_chain: chain(*of_chain), (keys(key, len(state)), state))
+    return jax.lax.map(lambda of_chain: chain(*of_chain), (chain_keys(key, len(state)), state))
 
 
 def draw_layer(

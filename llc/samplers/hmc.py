@@ -15,7 +15,7 @@ from numpyro.infer.hmc import hmc as numpyro_hmc
 from llc.posterior import Posterior
 from llc.rows import Number
 from llc.samplers.careful import carefully
-from llc.samplers.chains import by_chain, each, shared
+from llc.samplers.chains import by_chain, median_step, over_chains
 from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
 
@@ -170,14 +170,14 @@ def _advance(
                 **posterior.elsewhere(state.z),
             }
 
-        return each(posterior, of_chain)(state)
+        return over_chains(posterior, of_chain)(state)
 
     state, stats = jax.lax.scan(draw, state, (jitter, scales(key_scales, smallest, draws)))
     return state, by_chain(stats)
 
 
 def _shared(state: Any) -> Any:
-    return _with_step(state, shared(state.adapt_state.step_size))
+    return _with_step(state, median_step(state.adapt_state.step_size))
 
 
 def _with_step(state: Any, step_size: Array) -> Any:

@@ -20,7 +20,7 @@ from numpyro.infer.hmc_util import IntegratorState, warmup_adapter
 from llc.posterior import Posterior
 from llc.rows import Number, Params, Scalar
 from llc.samplers.careful import carefully
-from llc.samplers.chains import by_chain, each, keys, shared
+from llc.samplers.chains import by_chain, chain_keys, median_step, over_chains
 from llc.samplers.hmc import begin, longest, scales
 from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
@@ -99,7 +99,7 @@ def _state(of_hmc: Any) -> State:
 
 
 def _shared(state: State) -> State:
-    return state._replace(adapted=state.adapted._replace(step_size=shared(state.adapted.step_size)))
+    return state._replace(adapted=state.adapted._replace(step_size=median_step(state.adapted.step_size)))
 
 
 def _transition(
@@ -142,7 +142,7 @@ def _advance(
     speed = jnp.sqrt(posterior.w_star.size)
     # One for all chains: side by side they wait for the longest.
     jitter = jax.random.uniform(key_jitter, (draws,), posterior.w_star.dtype, 0.0, 2.0)
-    by_draw = jax.vmap(lambda key: jax.random.split(key, draws))(keys(key_chains, len(state.n))).swapaxes(0, 1)
+    by_draw = jax.vmap(lambda key: jax.random.split(key, draws))(chain_keys(key_chains, len(state.n))).swapaxes(0, 1)
 
     def draw(state: State, inputs: Any) -> Any:
         of_draw, factor, scale = inputs
@@ -170,7 +170,7 @@ def _advance(
                 **posterior.elsewhere(at.z),
             }
 
-        return each(posterior, of_chain)(of_draw, state)
+        return over_chains(posterior, of_chain)(of_draw, state)
 
     state, stats = jax.lax.scan(draw, state, (by_draw, jitter, scales(key_scales, smallest, draws)))
     return state, by_chain(stats)

@@ -12,9 +12,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from llc.equal import ready
-from llc.exported import exported
 from llc.posterior import Posterior, loss_at
+from llc.program_cache import exported
+from llc.programs import compile_once
 from llc.samplers.chains import spread
 from llc.samplers.stopping import ROUND, Rule, Stats, front, joined, per_chain
 from llc.samplers.trace import Trace
@@ -48,7 +48,7 @@ class Clock:
     def compile(self, function: Any, /, *args: Any, **static: Any) -> Callable[..., Any]:
         """Return a jitted function compiled for these arguments; calls of it are timed."""
         start = time.perf_counter()
-        compiled = ready(function, *args, **static)
+        compiled = compile_once(function, *args, **static)
         self.compile_s += time.perf_counter() - start
 
         def call(*args: Any) -> Any:

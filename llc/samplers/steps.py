@@ -51,6 +51,13 @@ def thinning(posterior: Posterior, batch: int | None, draws: int | None, budget:
     return max(THIN, min(enough, THIN_MOST, int(affordable)))
 
 
+def draw_work(posterior: Posterior, batch: int | None, thin: int, *, auto: bool, control: bool) -> float:
+    """Return what a draw takes, in gradients of the full loss: its steps, L_n, and the look at the heat of batches."""
+    steps = (1 + control) * (thin + (HEAT_GRADIENTS if auto and batch is not None else 0))
+    share = 1.0 if batch is None else batch / posterior.n
+    return steps * share + GRADIENTS_PER_LOSS * n_rows(posterior.full) / posterior.n
+
+
 def product_work(posterior: Posterior, batch: int | None, products: Any) -> Any:
     """Return what so many Hessian products take, in gradients of the full loss."""
     return products * GRADIENTS_PER_PRODUCT * _rows(posterior, batch) / posterior.n

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from llc.diagnostics import Diagnosis, diagnose, distance, faults, imbalance, settled, virial
+from llc.diagnostics import Diagnosis, diagnose, distance, faults, imbalance, settled
+from llc.diagnostics import virial as balance
 from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
 from llc.posterior import Posterior
 
@@ -73,12 +75,13 @@ class Rule:
 
     def _look(self, rounds: list[Stats]) -> None:
         names = ("loss", "distance2", "excess", "step_size", *(["virial"] if float(self.posterior.gamma) > 0 else []))
-        seen = joined(rounds, [name for name in names if name in rounds[0]])
-        kept = {name: values[:, self.tuning :].astype(np.float64) for name, values in seen.items()}
-        converged, rests, self.off = verdict(self.llc(kept.pop("loss")), self.posterior.w_star.size, **kept)
-        self.converged = (self.converged + 1) * converged
-        self.settled = (self.settled + 1) * (converged and rests and self.off == 0)
-        self.low = (self.low + 1) * (converged and rests and self.off < 0)
+        drawn = joined(rounds, [name for name in names if name in rounds[0]])
+        kept = {name: values[:, self.tuning :].astype(np.float64) for name, values in drawn.items()}
+        seen = look(self.llc(kept.pop("loss")), self.posterior.w_star.size, **kept)
+        self.off = seen.off
+        self.converged = (self.converged + 1) * seen.converged
+        self.settled = (self.settled + 1) * (seen.at_rest and seen.off == 0)
+        self.low = (self.low + 1) * (seen.at_rest and seen.off < 0)
 
     def _in_vain(self, rounds: list[Stats], spent: float) -> bool:
         if self.again is None or spent >= CAREFUL_SHARE * self.budget:
@@ -127,14 +130,26 @@ def _converged(found: Diagnosis) -> bool:
     return precise and not faults(found, DRIFT_SETTLED)
 
 
-def verdict(
-    llc: Float[np.ndarray, "chains draws"], dim: int, **stats: Float[np.ndarray, "chains draws"]
-) -> tuple[bool, bool, float]:
-    """Return whether λ̂ has converged, the distance from w* has settled, and by how much the virial is surely off."""
-    dropped = front(llc, stats["distance2"], stats.pop("step_size", None))
+class Look(NamedTuple):
+    """What is seen of all draws so far."""
+
+    converged: bool  # λ̂
+    at_rest: bool = False  # and the distance from w*
+    off: float = 0.0  # by how much the virial is surely not 0
+
+
+def look(
+    llc: Float[np.ndarray, "chains draws"],
+    dim: int,
+    distance2: Float[np.ndarray, "chains draws"],
+    step_size: Float[np.ndarray, "chains draws"] | None = None,
+    virial: Float[np.ndarray, "chains draws"] | None = None,
+    excess: Float[np.ndarray, "chains draws"] | None = None,
+) -> Look:
+    """Look at the draws of ``dim`` parameters after those that tune."""
+    dropped = front(llc, distance2, step_size)
     found = diagnose(llc[:, dropped:])
     if not _converged(found):
-        return False, False, 0.0
-    stats = {name: values[:, dropped:] for name, values in stats.items()}
-    balance = virial(stats.get("virial"), stats.get("excess"), dim)
-    return True, distance(stats["distance2"]).at_rest, imbalance(balance, found.mean)
+        return Look(False)
+    virial, excess = (values if values is None else values[:, dropped:] for values in (virial, excess))
+    return Look(True, distance(distance2[:, dropped:]).at_rest, imbalance(balance(virial, excess, dim), found.mean))

@@ -78,4 +78,4 @@ rule batch:
         train=TRAIN,
         jobs=f"{BATCHES}/{{batch}}.json",
     shell:
-        "python -m llc.batch {params.train:q} {params.jobs:q} {threads} > {log} 2>&1"
+        "python -m llc.worker {params.train:q} {params.jobs:q} {threads} > {log} 2>&1"

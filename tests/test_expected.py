@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llc import finite, truth
+from llc import expected, truth
 
 NBETA = 1000 / math.log(1000)  # 144.765
 ONES = np.ones(10)
@@ -23,11 +23,11 @@ def digits(n: int) -> float:
 
 @pytest.mark.parametrize(("gamma", "value"), [(1.0, 4.965698), (10.0, 4.676929), (100.0, 2.957222)])
 def test_a_quadratic_centred_at_its_minimum(gamma: float, value: float) -> None:
-    assert finite.quadratic(ONES, NBETA, gamma) == pytest.approx(value, abs=digits(6))
+    assert expected.quadratic(ONES, NBETA, gamma) == pytest.approx(value, abs=digits(6))
 
 
 def test_a_quadratic_centred_off_its_minimum_can_be_negative() -> None:
-    assert finite.quadratic(ONES, NBETA, 1.0, 0.1) == pytest.approx(-2.272203, abs=digits(6))
+    assert expected.quadratic(ONES, NBETA, 1.0, 0.1) == pytest.approx(-2.272203, abs=digits(6))
 
 
 @given(st.floats(0.01, 1e4), st.floats(0.01, 100), st.floats(-2, 2))
@@ -40,19 +40,19 @@ def test_mean_and_variance_are_those_of_the_gaussian_integral(nbeta: float, gamm
     mean = float(weights @ excess / weights.sum())
     variance = float(weights @ (excess - mean) ** 2 / weights.sum())
     scale = float(np.abs(excess).max())
-    assert finite.quadratic(h, nbeta, gamma, np.array([offset, 5.0])) == pytest.approx(mean, abs=1e-10 * scale)
-    assert finite.quadratic_variance(h, nbeta, gamma, np.array([offset, 5.0])) == pytest.approx(
+    assert expected.quadratic(h, nbeta, gamma, np.array([offset, 5.0])) == pytest.approx(mean, abs=1e-10 * scale)
+    assert expected.quadratic_variance(h, nbeta, gamma, np.array([offset, 5.0])) == pytest.approx(
         variance, abs=1e-10 * scale**2
     )
 
 
 def test_without_localisation_a_quadratic_has_half_its_rank() -> None:
-    assert finite.quadratic(np.array([1e-3, 5.0, 0.0]), 100.0, 0.0) == 1.0
+    assert expected.quadratic(np.array([1e-3, 5.0, 0.0]), 100.0, 0.0) == 1.0
 
 
 @pytest.mark.parametrize(("step_size", "value"), [(1e-3, 5.153498), (1e-2, 7.812763)])
 def test_sgld_on_a_quadratic_is_hotter_than_the_posterior(step_size: float, value: float) -> None:
-    assert finite.sgld_on_quadratic(ONES, NBETA, 1.0, step_size) == pytest.approx(value, abs=digits(6))
+    assert expected.sgld_on_quadratic(ONES, NBETA, 1.0, step_size) == pytest.approx(value, abs=digits(6))
 
 
 def test_sgld_on_a_quadratic_is_its_autoregressive_chain() -> None:
@@ -60,16 +60,16 @@ def test_sgld_on_a_quadratic_is_its_autoregressive_chain() -> None:
     q, v = NBETA * h + gamma, 0.0
     for _ in range(10_000):
         v = (1 - step * q / 2) ** 2 * v + step + (step * NBETA / 2) ** 2 * noise
-    assert finite.sgld_on_quadratic(np.array([h]), NBETA, gamma, step, noise) == pytest.approx(NBETA * h * v / 2)
+    assert expected.sgld_on_quadratic(np.array([h]), NBETA, gamma, step, noise) == pytest.approx(NBETA * h * v / 2)
 
 
 def test_sgld_with_a_vanishing_step_is_the_posterior() -> None:
-    assert finite.sgld_on_quadratic(ONES, NBETA, 1.0, 1e-12) == pytest.approx(finite.quadratic(ONES, NBETA, 1.0))
+    assert expected.sgld_on_quadratic(ONES, NBETA, 1.0, 1e-12) == pytest.approx(expected.quadratic(ONES, NBETA, 1.0))
 
 
 def test_a_step_at_which_sgld_diverges_is_refused() -> None:
     with pytest.raises(ValueError, match="step_size must be below"):
-        finite.sgld_on_quadratic(ONES, NBETA, 1.0, 4.01 / (NBETA + 1))
+        expected.sgld_on_quadratic(ONES, NBETA, 1.0, 4.01 / (NBETA + 1))
 
 
 # ------------------------------------------------------------------------------------ monomials
@@ -80,26 +80,26 @@ def test_a_step_at_which_sgld_diverges_is_refused() -> None:
     [(1, (0.497512, 0.499975)), (2, (0.241718, 0.249157)), (3, (0.155617, 0.164221))],
 )
 def test_a_power_of_one_coordinate(k: int, values: tuple[float, float]) -> None:
-    found = [finite.monomial([k], nbeta, 1.0) for nbeta in (1e2, 1e4)]
+    found = [expected.monomial([k], nbeta, 1.0) for nbeta in (1e2, 1e4)]
     assert found == pytest.approx(values, abs=digits(6))
-    assert finite.monomial([k], 123.0, 0.0) == truth.monomial([k]).value
+    assert expected.monomial([k], 123.0, 0.0) == truth.monomial([k]).value
 
 
 def test_a_square_is_a_quadratic() -> None:
     for gamma in (0.1, 1.0, 50.0):
-        exact = finite.quadratic(np.array([2.0]), 77.0, gamma)
-        assert finite.monomial([1], 77.0, gamma) == pytest.approx(exact, rel=1e-10)
+        exact = expected.quadratic(np.array([2.0]), 77.0, gamma)
+        assert expected.monomial([1], 77.0, gamma) == pytest.approx(exact, rel=1e-10)
 
 
 @pytest.mark.parametrize(("nbeta", "value"), [(1e2, 0.354204), (1e4, 0.412337), (1e6, 0.437543)])
 def test_the_normal_crossing_of_two_lines(nbeta: float, value: float) -> None:
-    assert finite.crossing(nbeta, 1.0) == pytest.approx(value, abs=digits(6))
+    assert expected.crossing(nbeta, 1.0) == pytest.approx(value, abs=digits(6))
 
 
 @pytest.mark.parametrize("gamma", [0.01, 1.0, 30.0])
 @pytest.mark.parametrize("nbeta", [1e-2, 1e2, 1e6, 1e12])
 def test_quadrature_and_bessel_functions_agree(nbeta: float, gamma: float) -> None:
-    assert finite.monomial([1, 1], nbeta, gamma) == pytest.approx(finite.crossing(nbeta, gamma), rel=1e-9)
+    assert expected.monomial([1, 1], nbeta, gamma) == pytest.approx(expected.crossing(nbeta, gamma), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -107,19 +107,19 @@ def test_quadrature_and_bessel_functions_agree(nbeta: float, gamma: float) -> No
     [(2, 1, (0.47268, 0.49719)), (2, 2, (0.81835, 0.90022)), (5, 3, (1.48406, 1.49967))],
 )
 def test_a_product_of_norms(p: int, q: int, values: tuple[float, float]) -> None:
-    found = [finite.norm_product(p, q, nbeta, 1.0) for nbeta in (1e2, 1e4)]
+    found = [expected.norm_product(p, q, nbeta, 1.0) for nbeta in (1e2, 1e4)]
     assert found == pytest.approx(values, abs=digits(5))
     # The same in polar coordinates.
-    assert found == pytest.approx([finite.monomial([1, 1], a, 1.0, [p - 1, q - 1]) for a in (1e2, 1e4)], rel=1e-9)
+    assert found == pytest.approx([expected.monomial([1, 1], a, 1.0, [p - 1, q - 1]) for a in (1e2, 1e4)], rel=1e-9)
 
 
 def test_a_product_of_two_numbers_is_the_crossing() -> None:
-    assert finite.norm_product(1, 1, 500.0, 2.0) == pytest.approx(finite.crossing(500.0, 2.0), rel=1e-9)
+    assert expected.norm_product(1, 1, 500.0, 2.0) == pytest.approx(expected.crossing(500.0, 2.0), rel=1e-9)
 
 
 @pytest.mark.parametrize("k", [[1, 2], [1, 3]])
 def test_a_crossing_of_one_pole_tends_to_its_coefficient(k: list[int]) -> None:
-    errors = [truth.monomial(k).value - finite.monomial(k, nbeta, 1.0) for nbeta in (1e4, 1e8, 1e16)]
+    errors = [truth.monomial(k).value - expected.monomial(k, nbeta, 1.0) for nbeta in (1e4, 1e8, 1e16)]
     assert errors[0] > errors[1] > errors[2] > 0
     assert errors[2] < 0.01 * truth.monomial(k).value
 
@@ -130,7 +130,7 @@ def test_a_crossing_is_its_integral_over_a_plain_grid(k: list[int]) -> None:
     w = np.arange(-6, 6, 0.01) + 0.005
     excess = nbeta * np.multiply.outer(w ** (2 * k[0]), w ** (2 * k[1]))
     density = np.exp(-excess - 0.5 * gamma * np.add.outer(w**2, w**2))
-    assert finite.monomial(k, nbeta, gamma) == pytest.approx(np.sum(excess * density) / density.sum(), rel=1e-6)
+    assert expected.monomial(k, nbeta, gamma) == pytest.approx(np.sum(excess * density) / density.sum(), rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_a_crossing_is_its_integral_over_a_plain_grid(k: list[int]) -> None:
 )
 def test_what_has_no_such_value_is_refused(k: list[int], gamma: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        finite.monomial(k, 100.0, gamma)
+        expected.monomial(k, 100.0, gamma)
 
 
 def test_norms_the_wrong_way_round_are_refused() -> None:
     with pytest.raises(ValueError, match="p must be q or more"):
-        finite.norm_product(1, 2, 100.0, 1.0)
+        expected.norm_product(1, 2, 100.0, 1.0)
 
 
 def test_a_product_of_norms_beyond_float64_is_an_error_and_no_number() -> None:
     with pytest.raises(OverflowError, match="p=100, q=50"):
-        finite.norm_product(100, 50, 1e4, 30.0)
+        expected.norm_product(100, 50, 1e4, 30.0)

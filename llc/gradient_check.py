@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from llc.equal import Fixed, compiled
-from llc.mean import AWAY
+from llc.mean_check import AWAY
+from llc.programs import HashablePartial, compiled
 from llc.rows import Data, Loss, Params, Scalar, loss_and_gradient, n_rows, take
 
 ROWS = 256  # of the data, at most
@@ -43,10 +43,11 @@ def require_gradient(what: str, loss_fn: Loss, w: Params, data: Data) -> None:
     beside = jax.random.normal(key_beside, w.shape, w.dtype)
     for away in AWAY:
         at = w + away * beside
-        loss, gradient = compiled(Fixed(loss_and_gradient, loss_fn), at, rows)  # of few data the program is at hand
+        # Of few data the program is at hand.
+        loss, gradient = compiled(HashablePartial(loss_and_gradient, loss_fn), at, rows)
         if np.isfinite(loss):
             break
-    along = compiled(Fixed(_along, loss_fn), at, gradient, key_directions, rows)
+    along = compiled(HashablePartial(_along, loss_fn), at, gradient, key_directions, rows)
     slopes, longer, shorter = (np.asarray(values) for values in along)
     # Not so of jumps, of kinks, and of steps, on which nothing changes, be they those of bfloat16.
     with np.errstate(invalid="ignore"):  # beside a wall both are infinite

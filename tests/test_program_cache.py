@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from composing import job
 
-from llc import code, exported, losses, models, samplers, target
+from llc import code, losses, models, program_cache, samplers, target
 from llc.likelihood import batch
 from llc.posterior import Posterior, tempered
-from llc.samplers import hmc, rounds, sgld, steps
+from llc.samplers import hmc, langevin, rounds, steps
 
 HERE = Path(__file__).parent
 SMALL = ["model=small", "data=small", "data.n_data=40", "sampler=fast"]
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def new_process() -> None:
     """Forget what this one has traced."""
-    exported._read.clear()
+    program_cache._read.clear()
     jax.clear_caches()
 
 
@@ -96,9 +96,9 @@ def test_another_process_traces_no_round_and_draws_the_same(name: str, folder: P
 STATIC = ("auto", "batch", "control", "preconditioner", "draws", "thin")
 
 
-def rounds_of(of: Posterior, static: Mapping[str, Any] | None = None, advance: Any = sgld._advance) -> Any:
+def rounds_of(of: Posterior, static: Mapping[str, Any] | None = None, advance: Any = langevin.advance) -> Any:
     """Return what a round of sgld is called with."""
-    start = sgld._start(jax.random.key(0), of.w_star, jnp.asarray(0, of.w_star.dtype), 1.0, scaled=False, chains=3)
+    start = langevin.start(jax.random.key(0), of.w_star, jnp.asarray(0, of.w_star.dtype), 1.0, scaled=False, chains=3)
     args = (jax.random.key(0), of, start, np.float32(0.9), np.float32(0))
     common = {"auto": True, "batch": None, "control": False, "preconditioner": "none", "draws": 50, "thin": 2}
     return advance, args, {**common, **(static or {})}
@@ -106,37 +106,43 @@ def rounds_of(of: Posterior, static: Mapping[str, Any] | None = None, advance: A
 
 def test_what_it_comes_from_is_in_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     of = posterior()
-    key = exported._key(*rounds_of(of))
+    key = program_cache._key(*rounds_of(of))
     # Numbers, which are arguments.
     for same in (of, replace(of, gamma=of.gamma * 3), posterior("posterior.gamma=7", "seed=4")):
-        assert exported._key(*rounds_of(same)) == key
+        assert program_cache._key(*rounds_of(same)) == key
     others = [
-        exported._key(*rounds_of(of, {"thin": 3})),
-        exported._key(*rounds_of(of, {"batch": 8})),
-        exported._key(*rounds_of(of, advance=hmc._advance)),
-        exported._key(*rounds_of(posterior("data.n_data=41"))),
-        exported._key(*rounds_of(posterior("model.activation=relu"))),
-        exported._key(*rounds_of(replace(of, linear_widths=(3, 1)))),
-        exported._key(*rounds_of(replace(of, others={"test": of.data}))),
-        exported._key(*rounds_of(replace(of, others={"other": of.data}))),
-        exported._key(*rounds_of(replace(of, w_star=of.w_star[:3], moving=jnp.arange(3), whole_star=of.w_star))),
+        program_cache._key(*rounds_of(of, {"thin": 3})),
+        program_cache._key(*rounds_of(of, {"batch": 8})),
+        program_cache._key(*rounds_of(of, advance=hmc._advance)),
+        program_cache._key(*rounds_of(posterior("data.n_data=41"))),
+        program_cache._key(*rounds_of(posterior("model.activation=relu"))),
+        program_cache._key(*rounds_of(replace(of, linear_widths=(3, 1)))),
+        program_cache._key(*rounds_of(replace(of, others={"test": of.data}))),
+        program_cache._key(*rounds_of(replace(of, others={"other": of.data}))),
+        program_cache._key(*rounds_of(replace(of, w_star=of.w_star[:3], moving=jnp.arange(3), whole_star=of.w_star))),
     ]
     with jax.default_matmul_precision("float32"):
-        others.append(exported._key(*rounds_of(of)))
+        others.append(program_cache._key(*rounds_of(of)))
     with jax.enable_x64(True):
-        others.append(exported._key(*rounds_of(of)))
+        others.append(program_cache._key(*rounds_of(of)))
     for constant, value in (("SHRINK", 0.25), ("EXPLODED", (5.0, 20.0))):
         with monkeypatch.context() as patch:
-            patch.setattr(sgld, constant, value)
-            others.append(exported._key(*rounds_of(of)))
+            patch.setattr(langevin, constant, value)
+            others.append(program_cache._key(*rounds_of(of)))
     with monkeypatch.context() as patch:
-        patch.setattr(exported, "version", lambda package: f"{package} of tomorrow")
-        others.append(exported._key(*rounds_of(of)))
-    now = code.modules("run", ["sgld"])
-    for file in ("llc/samplers/sgld.py", "llc/samplers/steps.py", "llc/posterior.py", "llc/models.py", "llc/rows.py"):
+        patch.setattr(program_cache, "version", lambda package: f"{package} of tomorrow")
+        others.append(program_cache._key(*rounds_of(of)))
+    now = code.modules("run", ["langevin"])
+    for file in (
+        "llc/samplers/langevin.py",
+        "llc/samplers/steps.py",
+        "llc/posterior.py",
+        "llc/models.py",
+        "llc/rows.py",
+    ):
         assert file in now
         monkeypatch.setattr(code, "modules", lambda *_, file=file: {**now, file: "edited"})
-        others.append(exported._key(*rounds_of(of)))
+        others.append(program_cache._key(*rounds_of(of)))
     assert len({key, *others}) == 1 + len(others)
 
 
@@ -160,39 +166,39 @@ def test_of_what_a_user_wrote_nothing_is_stored(own: list[str], folder: Path) ->
     w = problem.model.init(jax.random.key(0))
     theirs = tempered(problem.loss_fn, data, w, of.posterior, of.precision)
     for loss in (theirs.loss_fn, lambda w, data: w.sum(), cases.mean_loss):
-        assert exported.exported(*rounds_of(replace(theirs, loss_fn=loss))) is None
+        assert program_cache.exported(*rounds_of(replace(theirs, loss_fn=loss))) is None
     draws("sgld", theirs)
     assert not folder.exists()
 
 
 def test_a_function_that_took_over_the_name_of_another_has_none() -> None:
     ours = models.build
-    assert exported._name(ours) == f"{ours.__module__}.{ours.__qualname__}"
+    assert program_cache._name(ours) == f"{ours.__module__}.{ours.__qualname__}"
 
     @functools.wraps(ours)
     def mine(*args: Any) -> Any:
         return 2 * ours(*args)
 
-    with pytest.raises(exported._NoNameError):
-        exported._name(mine)
+    with pytest.raises(program_cache._NoNameError):
+        program_cache._name(mine)
 
 
 def test_a_function_within_another_has_no_name() -> None:
     loss = posterior().loss_fn
-    assert exported._name(loss)
+    assert program_cache._name(loss)
 
     def inner() -> None: ...
 
     inner.__module__ = "llc.models"
     for unknown in (
         inner,
-        losses.Fixed(loss, inner),
-        losses.Fixed(models.build, object()),
+        losses.HashablePartial(loss, inner),
+        losses.HashablePartial(models.build, object()),
         np.float32(1),
         loss.func.__call__,
     ):
-        with pytest.raises(exported._NoNameError):
-            exported._name(unknown)
+        with pytest.raises(program_cache._NoNameError):
+            program_cache._name(unknown)
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", None])
@@ -206,7 +212,7 @@ def test_a_damaged_program_is_traced_again(damage: bytes | None, folder: Path) -
     with traced() as seen:
         second = draws("sgld", of)
     assert "flat" in seen
-    assert exported._load(file) is not None
+    assert program_cache._load(file) is not None
     assert all(np.array_equal(second[stat], first[stat]) for stat in first)
 
 
@@ -216,7 +222,7 @@ def test_what_calls_back_to_python_is_not_stored(folder: Path) -> None:
         return state, {}
 
     advance.__module__, advance.__qualname__ = "llc.samplers.sgld", "_other"
-    assert exported.exported(*rounds_of(posterior(), advance=jax.jit(advance, static_argnames=STATIC))) is None
+    assert program_cache.exported(*rounds_of(posterior(), advance=jax.jit(advance, static_argnames=STATIC))) is None
     assert not folder.exists()
 
 
@@ -227,7 +233,7 @@ def test_where_nothing_can_be_stored_it_runs_all_the_same(folder: Path) -> None:
 
 
 def test_a_process_does_not_keep_all_that_it_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exported, "PROGRAMS_MAX", 3)
+    monkeypatch.setattr(program_cache, "PROGRAMS_MAX", 3)
     for thin in range(1, 6):
         rounds.exported(*rounds_of(posterior(), {"thin": thin}))
-        assert 0 < len(exported._read) <= 3
+        assert 0 < len(program_cache._read) <= 3

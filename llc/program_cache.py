@@ -19,8 +19,8 @@ import jax
 from jax import export
 
 from llc import code
-from llc.equal import PROGRAMS_MAX, Fixed
 from llc.files import whole
+from llc.programs import PROGRAMS_MAX, HashablePartial
 
 TRACED_BY = ("jax", "jaxlib", "numpyro", "blackjax")
 SAMPLERS = "llc.samplers."
@@ -147,7 +147,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _name(value: Any) -> str:
-    if isinstance(value, Fixed):
+    if isinstance(value, HashablePartial):
         return f"{_name(value.func)}{_name(value.args)}{_name(tuple(sorted(value.keywords.items())))}"
     if isinstance(value, FunctionType) and value.__module__.startswith("llc.") and _is_its_name(value):
         return f"{value.__module__}.{value.__qualname__}"

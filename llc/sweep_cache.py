@@ -18,32 +18,28 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from llc import own
+from llc import code, own
 from llc.files import write_text
 
-PLANNING = (
-    "code", "complete", "compose", "expand", "files", "ids", "kept", "npz", "own", "points", "records", "restrict",
-    "rules", "seeds", "sweep", "sweepjob", "weights", "widths",
-)  # fmt: skip
 # ${oc.env:…}, ${now:…}, hydra.searchpath: what they give is in no file of conf/
 OUTSIDE = re.compile(rb"\$\{[^}]*:|searchpath")
 
 
-class MadeFrom(NamedTuple):
+class Fingerprint(NamedTuple):
     """Digests of what a sweep's jobs depend on. None: on more than files, so they are not kept."""
 
     base: str | None  # all but the sweep's points
     points: str  # of which there may be more or fewer than before
 
 
-class Kept(NamedTuple):
+class Cached(NamedTuple):
     """What was kept: jobs as plain data, and whether they are all that the sweep has now."""
 
     jobs: list[dict[str, Any]]
     current: bool
 
 
-def made_from(file: Path, conf: Path, cwd: Path) -> MadeFrom:
+def fingerprint(file: Path, conf: Path, cwd: Path) -> Fingerprint:
     """Return what the jobs of a sweep file are made from, as it is now."""
     # Hydra follows links to folders, as rglob does not.
     folders = (Path(folder) / name for folder, _, names in os.walk(conf, followlinks=True) for name in names)
@@ -51,16 +47,16 @@ def made_from(file: Path, conf: Path, cwd: Path) -> MadeFrom:
     sweep = file.read_bytes()
     contents = {str(path): path.read_bytes() for path in [*presets, *_named(file, sorted(conf.glob("sweep/*.yaml")))]}
     if any(OUTSIDE.search(content) for content in [*contents.values(), sweep]):
-        return MadeFrom(None, "")
+        return Fingerprint(None, "")
     here = Path(__file__).parent
-    code = [*(here / f"{name}.py" for name in PLANNING), *sorted((here / "config").glob("*.py"))]
-    contents |= {str(path.relative_to(here)): path.read_bytes() for path in code}
+    modules = sorted({*code.reached(["llc.sweep"], {"llc"}), *(here / "config").glob("*.py")})
+    contents |= {str(path.relative_to(here)): path.read_bytes() for path in modules}
     about = [platform.python_version(), version("hydra-core"), version("omegaconf"), cwd, conf, file, _rest(file)]
     about.append(os.environ.get("PYTHONPATH"))  # where modules of users are looked for, too
     digest = hashlib.sha256(repr(about).encode())
     for name, content in contents.items():
         digest.update(f"\n{name} {len(content)}\n".encode() + content)
-    return MadeFrom(digest.hexdigest(), hashlib.sha256(sweep).hexdigest())
+    return Fingerprint(digest.hexdigest(), hashlib.sha256(sweep).hexdigest())
 
 
 def _named(file: Path, sweeps: list[Path]) -> list[Path]:
@@ -89,20 +85,20 @@ def _rest(file: Path) -> str | bytes:
     return text if "&" in text[start:end] else text[:start] + text[end:]
 
 
-def read(path: Path, now: MadeFrom) -> Kept:
+def read(path: Path, now: Fingerprint) -> Cached:
     """Return the jobs that were kept and still mean the same."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         jobs = found["jobs"]
         whole = found["sha256"] == _digest(jobs) and found["files"] == _files(jobs)
         if now.base is None or not whole or found["base"] != now.base:
-            return Kept([], False)
-        return Kept(jobs, found["points"] == now.points)
+            return Cached([], False)
+        return Cached(jobs, found["points"] == now.points)
     except (OSError, ValueError, KeyError, TypeError):
-        return Kept([], False)
+        return Cached([], False)
 
 
-def write(path: Path, now: MadeFrom, jobs: list[dict[str, Any]], since_ns: int) -> None:
+def write(path: Path, now: Fingerprint, jobs: list[dict[str, Any]], since_ns: int) -> None:
     """Keep the jobs of a sweep, unless a file or folder of theirs has changed ``since_ns``, while they were made."""
     if now.base is None or any(_changed_ns(named) >= since_ns for named in _paths(jobs)):
         return

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from llc.equal import Fixed, compiled
+from llc.programs import HashablePartial, compiled
 from llc.rows import Data, Loss, Params, Scalar, n_rows, take
 
 # It is tried on so many groups of so few rows: of 2 % of the rows some are in a tenth of them.
@@ -45,7 +45,7 @@ def is_mean(what: str, loss_fn: Loss, w: Params, data: Data) -> bool:
     groups = min(GROUPS, n // size)
     index = jnp.asarray(np.linspace(0, n - 1, groups * size).astype(int))
     some = take(data, index)
-    once, mean, first = (float(value) for value in compiled(Fixed(_in_groups, loss_fn, groups), w, some))
+    once, mean, first = (float(value) for value in compiled(HashablePartial(_in_groups, loss_fn, groups), w, some))
     if not math.isfinite(once):
         return False
 

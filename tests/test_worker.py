@@ -15,7 +15,7 @@ import pytest
 from killing import tables
 from projects import Project
 
-from llc import batch
+from llc import worker
 
 TRAIN = """\
 import atexit, os, signal, sys
@@ -57,7 +57,7 @@ def write(folder: Path, *whats: str, needs: tuple[str, ...] = ()) -> None:
 def run(folder: Path, *whats: str, needs: tuple[str, ...] = ()) -> list[list[str]]:
     """Return the lines of the log of each job of a batch."""
     write(folder, *whats, needs=needs)
-    command = [sys.executable, "-m", "llc.batch", "train.py", "batch.json", "1"]
+    command = [sys.executable, "-m", "llc.worker", "train.py", "batch.json", "1"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     assert done.stdout == "bye\n" * 3 * whats.count("late")
     logs = [folder / f"{i}/snakemake.log" for i in range(len(whats))]
@@ -97,7 +97,7 @@ def test_a_job_that_takes_its_process_down_gets_one_of_its_own_and_the_others_go
 
 def test_a_batch_does_not_wait_for_processes_that_a_job_has_left(tmp_path: Path) -> None:
     write(tmp_path, "forked", "well")
-    command = [sys.executable, "-m", "llc.batch", "train.py", "batch.json", "1"]
+    command = [sys.executable, "-m", "llc.worker", "train.py", "batch.json", "1"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=DEVNULL, start_new_session=True) as work:
         try:
             assert work.wait(timeout=60.0) == 0
@@ -138,7 +138,7 @@ def test_nor_where_no_worker_can_start(tmp_path: Path, monkeypatch: pytest.Monke
     )
     monkeypatch.setattr(sys, "executable", "false")
     monkeypatch.setattr(sys, "argv", ["batch", "train.py", str(file), "1"])
-    batch.main()
+    worker.main()
     assert not result.exists()
 
 

@@ -20,7 +20,7 @@ PROGRAMS_MAX = 100  # that a process keeps; four samplers of one shape have abou
 _obtained = set[int]()  # calls, by their hash, whose programs this process has, or is getting
 
 
-class Fixed(partial[Any]):
+class HashablePartial(partial[Any]):
     """A ``functools.partial`` that equals those of an equal function and equal arguments.
 
     JAX finds by equality what it has compiled for a function, and a plain one equals itself alone.
@@ -28,7 +28,7 @@ class Fixed(partial[Any]):
 
     def __eq__(self, other: object) -> bool:
         """Return whether both are the same function of equal arguments."""
-        return type(other) is Fixed and all(
+        return type(other) is HashablePartial and all(
             getattr(self, part) == getattr(other, part) for part in ("func", "args", "keywords")
         )
 
@@ -52,7 +52,7 @@ def compiled(function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
 
 
-def ready(function: Any, /, *args: Any, **static: Any) -> Callable[..., Any]:
+def compile_once(function: Any, /, *args: Any, **static: Any) -> Callable[..., Any]:
     """Return a jitted ``function`` compiled for these arguments; it takes those that are not static.
 
     Of processes that start together each would compile the same: one does, and the others wait, a minute at most for

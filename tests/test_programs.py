@@ -17,11 +17,11 @@ import pandas as pd
 import pytest
 from composing import job
 
-from llc import equal, losses, models, target
 from llc import job as jobs
+from llc import losses, models, programs, target
 from llc.config import CrossingModel, DlnModel, MlpModel, QuadraticModel
-from llc.equal import Fixed, compiled, forget, hashable
 from llc.likelihood import batch
+from llc.programs import HashablePartial, compiled, forget, hashable
 
 HERE = Path(__file__).parent
 TINY = ["training=fast", "training.steps=50", "sampler=fast"]
@@ -75,7 +75,7 @@ def test_a_job_that_differs_in_numbers_traces_and_compiles_nothing(
 
         monkeypatch.setattr(place, name, apply)
     overrides = [*of.split(), *TINY, f"sampler.names=[{samplers}]"]
-    monkeypatch.setattr(equal, "PROGRAMS_MAX", np.inf)  # other tests have compiled, too
+    monkeypatch.setattr(programs, "PROGRAMS_MAX", np.inf)  # other tests have compiled, too
     jobs.run(job(*overrides, cwd=HERE), tmp_path / "first")
     traced.clear()
     with counted() as seen:
@@ -110,10 +110,16 @@ def test_a_fixed_function_equals_no_other() -> None:
     def g(*args: Any) -> Any:
         return args
 
-    assert Fixed(f, 1)(2) == (1, 2)
-    assert Fixed(f, 1) == Fixed(f, 1)
-    assert Fixed(Fixed(f, 1), 2) == Fixed(f, 1, 2)
-    assert Fixed(f, 1) not in (Fixed(f, 2), Fixed(g, 1), Fixed(f), Fixed(f, 1, key=1), f)
+    assert HashablePartial(f, 1)(2) == (1, 2)
+    assert HashablePartial(f, 1) == HashablePartial(f, 1)
+    assert HashablePartial(HashablePartial(f, 1), 2) == HashablePartial(f, 1, 2)
+    assert HashablePartial(f, 1) not in (
+        HashablePartial(f, 2),
+        HashablePartial(g, 1),
+        HashablePartial(f),
+        HashablePartial(f, 1, key=1),
+        f,
+    )
 
 
 @pytest.mark.parametrize("change", ["model.args={power:3}", "loss=cases.cube_loss", "model._target_=cases.also_shared"])
@@ -142,7 +148,7 @@ def test_a_users_object_that_cannot_be_hashed_equals_itself_alone() -> None:
 
 
 def test_a_process_does_not_keep_the_programs_of_all_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(equal, "PROGRAMS_MAX", 30)
+    monkeypatch.setattr(programs, "PROGRAMS_MAX", 30)
     client, most = jax.local_devices()[0].client, 0
     for n in range(1, 100):
         forget()
@@ -154,7 +160,7 @@ def test_a_process_does_not_keep_the_programs_of_all_shapes(monkeypatch: pytest.
 def test_of_two_processes_one_compiles_and_the_other_loads_it(tmp_path: Path) -> None:
     script = """
 import sys, jax, numpy as np
-from llc.equal import ready
+from llc.programs import compile_once
 seen = []
 jax.monitoring.register_event_listener(lambda event, **_: seen.append(event))
 
@@ -166,7 +172,7 @@ def program(x):
 
 x = np.ones((7, 7), np.float32)
 print("begin", flush=True); sys.stdin.readline()
-ready(program, x)(x)
+compile_once(program, x)(x)
 print(*sorted({event.rsplit("/", 1)[1] for event in seen if event.startswith("/jax/compilation_cache/cache_")}))
 """
     env = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(tmp_path), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
@@ -195,23 +201,23 @@ def test_what_a_process_has_it_waits_for_no_more_and_a_cache_elsewhere_has_no_lo
     def twice(x: jax.Array) -> jax.Array:
         return 2 * x
 
-    monkeypatch.setattr(equal.locks, "by_one", by_one)
+    monkeypatch.setattr(programs.locks, "by_one", by_one)
     config = jax.config.values  # noqa: PD011
     cache = config["jax_compilation_cache_dir"]
     ones = jnp.ones(3)
     for _ in range(2):
-        assert equal.ready(jax.jit(twice), ones)(ones)[0] == 2
+        assert programs.compile_once(jax.jit(twice), ones)(ones)[0] == 2
     assert len(locked) == 2  # two functions
     function = jax.jit(twice)
     for _ in range(2):
-        equal.ready(function, ones)
+        programs.compile_once(function, ones)
     assert len(locked) == 3
     assert len(set(locked)) == 1  # but one program
     assert locked[0].parent == Path(cache, "compiling")
     try:
         for elsewhere in ("gs://bucket", None):
             jax.config.update("jax_compilation_cache_dir", elsewhere)
-            assert equal.ready(jax.jit(twice), ones)(ones)[0] == 2
+            assert programs.compile_once(jax.jit(twice), ones)(ones)[0] == 2
     finally:
         jax.config.update("jax_compilation_cache_dir", cache)
     assert len(locked) == 3

@@ -21,7 +21,7 @@ Members = list[dict[str, Any]]
 
 
 def main() -> None:
-    """Do all jobs of a batch, whatever becomes of them: ``python -m llc.batch TRAIN FILE THREADS``."""
+    """Do all jobs of a batch, whatever becomes of them: ``python -m llc.worker TRAIN FILE THREADS``."""
     train, file, threads = sys.argv[1:]
     batch = json.loads(Path(file).read_text(encoding="utf-8"))
     members, planned_ns = batch["members"], batch["planned_ns"]
@@ -38,7 +38,7 @@ def main() -> None:
 def _in_a_worker(train: str, members: Members, planned_ns: int) -> int:
     """Return how many of the jobs a new worker has done before it ended."""
     done, report = os.pipe()  # of its own: jobs may print, also when their process ends
-    command = [sys.executable, "-m", "llc.batch", "--worker", train, str(report), str(planned_ns)]
+    command = [sys.executable, "-m", "llc.worker", "--worker", train, str(report), str(planned_ns)]
     with (
         subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[report], text=True) as worker,
         os.fdopen(done) as lines,

@@ -11,9 +11,11 @@ from typing import Any
 from llc.files import write_json
 
 TABLES = "tables.json"
+BEFORE = "before"  # the folder of a sweep's tables that are no longer its own
+PAGE, MADE = "report.html", "made.json"  # of a sweep's figures: their page, and what they were made from
 
 
-def note(folder: Path, tables: Iterable[str], runs: Mapping[str, str], jobs: str) -> None:
+def write(folder: Path, tables: Iterable[str], runs: Mapping[str, str], jobs: str) -> None:
     """Write down what there is in the ``folder`` of a sweep's tables.
 
     Parameters
@@ -29,16 +31,16 @@ def note(folder: Path, tables: Iterable[str], runs: Mapping[str, str], jobs: str
     write_json(folder / TABLES, {"tables": of_tables, "runs": _of(runs), "jobs": _sha256(jobs)})
 
 
-def as_noted(folder: Path, runs: Mapping[str, str], jobs: str) -> bool:
+def intact(folder: Path, runs: Mapping[str, str], jobs: str) -> bool:
     """Return whether the tables are those that were written, of the same jobs, whose runs found the same."""
     try:
         tables = _read(folder)["tables"].items()
-        return are_of(folder, runs, jobs) and all(digest(folder / name) == wanted for name, wanted in tables)
+        return of_same_runs(folder, runs, jobs) and all(digest(folder / name) == wanted for name, wanted in tables)
     except (OSError, KeyError, AttributeError):
         return False
 
 
-def are_of(folder: Path, runs: Mapping[str, str], jobs: str) -> bool:
+def of_same_runs(folder: Path, runs: Mapping[str, str], jobs: str) -> bool:
     """Return whether the tables were made of the same jobs, whose runs found the same."""
     about = _read(folder)
     return about.get("runs") == _of(runs) and about.get("jobs") == _sha256(jobs)

@@ -11,9 +11,9 @@ from composing import job
 from jax import Array
 
 from llc import target
-from llc.mean import AWAY
+from llc.gradient_check import require_gradient
+from llc.mean_check import AWAY
 from llc.rows import Data, Loss
-from llc.slope import require_gradient
 
 RNG = np.random.default_rng(0)
 DATA = RNG.normal(size=(300, 5)), RNG.normal(size=300)

@@ -7,15 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from llc import rules, seeds
+from llc import seeds, sgld_defaults
 from llc.config import SgldConfig
 from llc.diagnostics import diagnose
 from llc.likelihood import Batch
 from llc.posterior import Posterior
+from llc.samplers.full_batch import widened
 from llc.samplers.sgld import sgld
 from llc.samplers.stopping import ROUND
 from llc.samplers.trace import Trace
-from llc.samplers.widened import widened
 
 H, A, GAMMA = np.array([1.0, 0.01]), 100.0, 0.1  # curvatures of L_n: the second way is filled a hundred times slower
 THIN = 40  # steps of a draw of all rows
@@ -41,7 +41,7 @@ def draw(posterior: Posterior, **settings: Any) -> Trace:
 @pytest.fixture
 def of_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take as few rows as are quick for many."""
-    monkeypatch.setattr(rules, "FEW", 128)
+    monkeypatch.setattr(sgld_defaults, "FEW", 128)
 
 
 def batches(trace: Trace) -> set[int]:
@@ -86,8 +86,8 @@ def test_a_small_budget_has_rounds_of_all_rows_in_it() -> None:
 
 
 def test_few_rows_are_all_taken_from_the_first() -> None:
-    trace = draw(noisy(rules.FEW), budget=6_000.0)
-    assert batches(trace) == {rules.FEW}
+    trace = draw(noisy(sgld_defaults.FEW), budget=6_000.0)
+    assert batches(trace) == {sgld_defaults.FEW}
     assert trace.stats["step_size"].min() > 0.1 / (A + GAMMA)
 
 
