@@ -110,11 +110,11 @@ def call_own(key: str, path: str, args: dict[str, Any], seed: int, folder: Path)
     TypeError, ValueError
         If it is not arrays of finite numbers with as many rows.
     """
-    made = own.call(key, path, folder, args, seed=seed)
+    returned = own.call(key, path, folder, args, seed=seed)
     what = f"{key}={path!r}: must return x, y or x, y, x_test, y_test, arrays of finite numbers"
-    if not isinstance(made, tuple | list) or len(made) not in (2, 4):
-        raise TypeError(f"{what}; it returned {type(made).__name__}")
-    arrays = [np.asarray(part) for part in made]
+    if not isinstance(returned, tuple | list) or len(returned) not in (2, 4):
+        raise TypeError(f"{what}; it returned {type(returned).__name__}")
+    arrays = [np.asarray(part) for part in returned]
     for x, y in (arrays[:2], arrays[2:])[: len(arrays) // 2]:
         kinds = x.dtype.kind in "fiu" and y.dtype.kind in "fiu"
         if (

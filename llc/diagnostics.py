@@ -24,7 +24,7 @@ CORRECTION_ERROR = 0.5  # standard error of an excess that a sampler predicts, a
 
 
 class Diagnosis(NamedTuple):
-    """Of the draws of one quantity. None: a chain never moved, or there are too few draws."""
+    """Diagnostics of the draws of one quantity. None: a chain never moved, or there are too few draws."""
 
     mean: float
     mcse: float | None  # standard error of the mean
@@ -90,7 +90,7 @@ def faults(found: Diagnosis, drift_max: float = DRIFT_MAX) -> list[str]:
 
 
 class Distance(NamedTuple):
-    """Of ‖w − w*‖², which tells what no column of λ̂ does. None: it does not change, or is not known."""
+    """Diagnostics of ‖w − w*‖², which tell what no column of λ̂ does. None: it does not change, or is not known."""
 
     rhat: float | None = None
     ess_tail: float | None = None
@@ -128,7 +128,7 @@ def virial(
     products
         (w − w*)·∇U of d = ``dim`` parameters; None, or not finite: nothing is returned.
     excess
-        As of ``Trace``; the error has that of the prediction in it.
+        See ``Trace``; the error of the prediction is part of the error.
 
     References
     ----------

@@ -15,18 +15,17 @@ from llc import code
 from llc.files import write_json, write_text
 from llc.manifest import MADE, PAGE
 from llc.page import Drawn, page
-from llc.plots import along, diagnostics, heat, known, samplers, style, tables, traces, training
+from llc.plots import TITLES, along, diagnostics, heat, known, samplers, style, tables, traces, training
 from llc.records import BadRun
 
-# By kind, in the order of the page; each has a caption of its name in workflow/report/.
 KINDS = {
-    "along": ("λ̂ against {}", along.figures),
-    "training": ("over training: {}", training.figures),
-    "samplers": ("samplers against {}", samplers.figures),
-    "known": ("error against {}", known.figures),
-    "heat": ("calibration: {}", heat.figures),
-    "diagnostics": ("diagnostics: {}", diagnostics.figures),
-    "traces": ("traces: {}", traces.figures),
+    "along": along.figures,
+    "training": training.figures,
+    "samplers": samplers.figures,
+    "known": known.figures,
+    "heat": heat.figures,
+    "diagnostics": diagnostics.figures,
+    "traces": traces.figures,
 }
 
 
@@ -45,9 +44,9 @@ def write(folder: Path, captions: Path) -> None:
     drawn: list[Drawn] = []
     shutil.rmtree(into, ignore_errors=True)
     with mpl.rc_context(style.STYLE):
-        for kind, (title, figures) in KINDS.items():
+        for kind, title in TITLES.items():
             (into / kind).mkdir(parents=True)
-            for name, figure in figures(table) if len(table.estimates) else ():
+            for name, figure in KINDS[kind](table) if len(table.estimates) else ():
                 style.save(figure, into / kind / name)
                 drawn.append(Drawn(kind, title.format(name), into / kind / f"{name}.svg"))
     text = page(folder, table, drawn, captions)

@@ -6,31 +6,26 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shutil
 import signal
 import sys
-import tarfile
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from llc import locks, own, plan, records, sweep
+from llc import locks, records, sweep
+from llc.archive import archive, jobs_of, own_targets
 from llc.config import ConfigError, require
-from llc.files import whole
 from llc.joblist import read_jobs
 from llc.records import METRICS, TARGET_INFO
-from llc.sweepjob import SweepJob
 
 ID = re.compile(r"[0-9a-f]{12}")
 COMPLETE = {"runs": METRICS, "targets": TARGET_INFO}  # the file that makes each complete
-PROJECT = ("Snakefile", "train.py", "pyproject.toml", "README.md", "conf", "envs", "llc", "profiles", "workflow")
 
 
 @dataclass(frozen=True)
-class Kept:
+class Folder:
     """A folder of ``runs/`` or ``targets/``."""
 
     kind: str
@@ -44,7 +39,7 @@ class Kept:
         return (self.path / COMPLETE[self.kind]).exists()
 
 
-def inventory(root: Path) -> list[Kept]:
+def inventory(root: Path) -> list[Folder]:
     """Return every run and target, and whether a sweep refers to it.
 
     A sweep is a file of ``conf/sweep/``, or a table in ``results/sweeps/`` whose file is gone.
@@ -56,7 +51,7 @@ def inventory(root: Path) -> list[Kept]:
     """
     needed = _needed(root)
     return [
-        Kept(kind, path, _size(path), path.name in needed)
+        Folder(kind, path, _size(path), path.name in needed)
         for kind in COMPLETE
         for path in sorted((root / "results" / kind).glob("*"))
         if ID.fullmatch(path.name) and path.is_dir()
@@ -65,32 +60,19 @@ def inventory(root: Path) -> list[Kept]:
 
 def _needed(root: Path) -> set[str]:
     names = sweep.names(root / "conf")
-    ids = {i for name in names for job in _jobs(root, name) for i in (job.run_id, job.target_id)}
+    ids = {i for name in names for job in jobs_of(root, name) for i in (job.run_id, job.target_id)}
     for table in (root / "results" / "sweeps").glob("*/jobs.csv"):
         if table.parent.name not in names:
             jobs = read_jobs(table)
             ids |= {*jobs["run_id"], *jobs["target_id"]}
-    return ids | _own_targets(root, ids)
-
-
-def _own_targets(root: Path, run_ids: Iterable[str]) -> set[str]:
-    """Return the targets that finished runs are around: not the sweep's any more where it got more checkpoints."""
-    found: set[str] = set()
-    for run_id in run_ids:
-        with suppress(records.BadRun, KeyError):
-            found.add(records.read_info(root / "results" / "runs" / run_id)["target_id"])
-    return found
-
-
-def _jobs(root: Path, name: str) -> list[SweepJob]:
-    return sweep.load(name, root / "conf", root, root / ".cache" / "plans")
+    return ids | own_targets(root, ids)
 
 
 def _size(folder: Path) -> int:
     return sum(p.lstat().st_size for p in folder.rglob("*") if not p.is_dir())
 
 
-def report(root: Path, kept: list[Kept]) -> str:
+def report(root: Path, kept: list[Folder]) -> str:
     """Return what is kept as a text: sizes, then each folder that no sweep refers to."""
     lines = []
     for kind in COMPLETE:
@@ -106,11 +88,11 @@ def report(root: Path, kept: list[Kept]) -> str:
     return "\n".join(lines)
 
 
-def _left(kept: Iterable[Kept]) -> list[Kept]:
+def _left(kept: Iterable[Folder]) -> list[Folder]:
     return [k for k in kept if not k.needed]
 
 
-def _human(kept: Iterable[Kept]) -> str:
+def _human(kept: Iterable[Folder]) -> str:
     return _megabytes(sum(k.size for k in kept))
 
 
@@ -118,7 +100,7 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
-def delete(kept: Iterable[Kept]) -> None:
+def delete(kept: Iterable[Folder]) -> None:
     """Delete folders; what makes each complete goes first, so that none is half there and taken for whole."""
     for folder in kept:
         if folder.path.is_symlink():  # what is elsewhere is not ours
@@ -126,48 +108,6 @@ def delete(kept: Iterable[Kept]) -> None:
             continue
         (folder.path / COMPLETE[folder.kind]).unlink(missing_ok=True)
         shutil.rmtree(folder.path)
-
-
-def archive(root: Path, name: str, file: Path) -> list[Path]:
-    """Write one sweep, with all that it takes to read it and to run it again, as a ``tar.gz``.
-
-    Its runs, their targets, its tables, the configuration, the code, and the user's own code and data. Unpacked,
-    ``snakemake -n`` has nothing to do in it.
-
-    Returns
-    -------
-    Files outside the project that its jobs depend on, which are not in it.
-
-    Raises
-    ------
-    ConfigError
-        If the sweep is not finished.
-    """
-    jobs = _jobs(root, name)
-    made = plan.make(name, jobs, root / "results", keep_code=True)
-    tables = root / "results" / "sweeps" / name
-    whole_tables = (tables / "summary.csv").exists() and not plan.tables_stale(made, root / "results")
-    if made.to_run() or not whole_tables:
-        raise ConfigError(
-            f"sweep={name}: {len(made.to_run())} jobs to run, then the tables; finish it first\n{plan.text(made)}"
-        )
-    folders = [tables, *(root / "results" / "runs" / job.run_id for job in jobs)]
-    ids = {job.target_id for job in jobs} | _own_targets(root, (job.run_id for job in jobs))
-    targets = (root / "results" / "targets" / target_id for target_id in sorted(ids))
-    folders += [target for target in targets if target.exists()]
-    # Of installed packages it is the version that counts.
-    named = {file for job in jobs for file in job.files if not own.installed(Path(file))}
-    files = {Path(os.path.normpath(file)) for file in named}
-    inside = {path for path in files if path.is_relative_to(root) and path.resolve().is_relative_to(root.resolve())}
-    with whole(file) as temporary, tarfile.open(temporary, "w:gz") as tar:
-        project = [root / part for part in PROJECT if (root / part).exists()]
-        for path in [*project, *folders, *sorted(inside)]:
-            tar.add(path, Path(name) / path.relative_to(root), filter=_unless_junk)
-    return sorted(files - inside)
-
-
-def _unless_junk(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return None if Path(member.name).name in ("__pycache__", ".lock") else member
 
 
 def main() -> None:

@@ -95,16 +95,15 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         moving = None if patterns is None else restrict.moving(patterns, model.layout)
     own.check_unchanged(job)
     with timings.measure("train"):
-        made = target.load(Path(job.target), job, problem) if job.target else target.make(job, problem)
-    found = made if job.target else made.at(job.checkpoint)
-    if job.target:  # which other code may have trained
-        made_with |= target.trained_with(Path(job.target))
+        trained = target.load(Path(job.target), job, problem) if job.target else target.make(job, problem)
+    found = trained if job.target else trained.at(job.checkpoint)
+    made_with |= found.code  # other code may have trained it
     log.info(
         "w*: %d parameters, L_n(w*) = %.6g, |grad| = %.3g, %s after %d + %d steps",
         model.n_params, found.loss, found.grad_norm, found.stopped, found.steps, found.polish_steps,
     )  # fmt: skip
     if job.target is None:
-        target.save(made, job, folder, core_s=sum(timings.values()) * job.threads)
+        target.save(trained, job, folder, core_s=sum(timings.values()) * job.threads)
     if job.stage == "target":
         return
 
@@ -134,8 +133,6 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
 
     with timings.measure("write"):
         artifacts.write_traces(folder, traces)
-    about = {**found._asdict(), "n_params": model.n_params, "widths": model.widths}
-    del about["w_star"], about["checkpoints"]
     artifacts.write_results(
         folder,
         estimates,
@@ -143,7 +140,7 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
         target_id=target_id(job),
         seed=job.seed,
         threads=job.threads,
-        target=about,
+        target={**target.about(found), "n_params": model.n_params, "widths": model.widths},
         n_moving=int(posterior.w_star.size),
         timings_s=timings,
         code=made_with,

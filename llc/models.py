@@ -67,11 +67,13 @@ def build_own(config: OwnModel, folder: Path, x: Shaped[np.ndarray, "n ..."], pr
         If it is not such a pair.
     """
     key = "model._target_"
-    made = own.call(key, config._target_, folder, config.args)
-    pair: Any = made if isinstance(made, tuple) else tuple(getattr(made, name, None) for name in ("init", "apply"))
+    returned = own.call(key, config._target_, folder, config.args)
+    pair: Any = (
+        returned if isinstance(returned, tuple) else tuple(getattr(returned, name, None) for name in ("init", "apply"))
+    )
     if len(pair) != 2 or not all(map(callable, pair)):
         must = "an object with init(key, x) and apply(params, x), or the pair of them"
-        raise TypeError(f"{key}={config._target_!r}: must return {must}; it returned {type(made).__name__}")
+        raise TypeError(f"{key}={config._target_!r}: must return {must}; it returned {type(returned).__name__}")
     own_init, own_apply = pair
     some = jnp.asarray(x[:1])
 

@@ -24,10 +24,10 @@ DAMAGED, AGAIN = "damaged", "asked for"
 
 @dataclass(frozen=True)
 class State:
-    """Of a run or of a target."""
+    """State of a run or of a target."""
 
     kind: str  # done, stale, failed, running, missing
-    why: tuple[str, ...] = ()  # of a stale one: the modules that changed, DAMAGED or AGAIN
+    why: tuple[str, ...] = ()  # the modules that changed, of one that is done too with code=keep; DAMAGED or AGAIN
     note: str = ""  # of a failed one: its last error; of a damaged one: what is wrong
     core_s: float | None = None  # core-seconds that a finished one took
     made_ns: int = 0  # when its result was written

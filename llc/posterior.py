@@ -114,7 +114,7 @@ def tempered(
     data
         In the given precision.
     full, linear_widths, others
-        As of ``Posterior``; None: all the data.
+        See ``Posterior``; None: all the data.
     moving
         Places of the parameters that move, the others stay at w*; None: all.
     """

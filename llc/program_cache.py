@@ -44,7 +44,7 @@ def exported(advance: Any, args: tuple[Any, ...], static: Mapping[str, Any]) -> 
     Parameters
     ----------
     advance
-        A jitted ``(key, posterior, state, *hyper, **static) -> (state, stats)``, as of ``llc.samplers.rounds.collect``.
+        A jitted ``(key, posterior, state, *hyper, **static) -> (state, stats)``; see ``llc.samplers.rounds.collect``.
     args
         Those of a call, but what is static.
     """

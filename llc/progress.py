@@ -18,7 +18,7 @@ from typing import Any
 from llc import plan, records
 from llc.failures import reason
 from llc.manifest import BEFORE, PAGE
-from llc.plan import Plan
+from llc.plan import Plan, State
 from llc.records import METRICS, SNAKEMAKE_LOG
 from llc.sweepjob import SweepJob
 
@@ -32,6 +32,7 @@ NO_EVENT = (
     "Warning: the following output files of rule",
     "Cannot restore",
 )
+OUTCOMES = ("made", "reused", "failed", "not run")  # of a run
 LONGEST = 70  # letters of a job's values
 
 
@@ -73,7 +74,7 @@ class Watch(logging.Handler):
     ) -> None:
         super().__init__()
         self.results, self.say, self.now = results, say, now
-        self.jobs: dict[str, SweepJob] = {job.run_id: job for made in plans for job in made.to_run()}
+        self.jobs: dict[str, SweepJob] = {job.run_id: job for planned in plans for job in planned.to_run()}
         self.started = now()
         self.ended: dict[str, bool] = {}  # by run id: whether it has a result
         self.stages: dict[int, tuple[str, str]] = {}  # of Snakemake's jobs that run: rule, and id of the run or target
@@ -137,6 +138,15 @@ def _llc(row: Mapping[str, Any]) -> str:
     return " ± ".join(f"{value:.3g}" for value in (mean, error) if value is not None) or "–"
 
 
+def _outcome(before: State, after: State, untrained: bool) -> str:
+    """Return what became of a run, by its states before and after; that of its target may have failed."""
+    if after.kind == "done" and after.made_ns != before.made_ns:
+        return "made"
+    if after.kind == before.kind == "done":
+        return "reused"
+    return "failed" if untrained or after.kind == "failed" else "not run"
+
+
 def duration(seconds: float) -> str:
     """Return a time for a person."""
     whole = round(seconds)
@@ -165,18 +175,16 @@ def summary(before: Plan, results: Path, keep_code: bool, seconds: float) -> str
         for i, state in before.targets.items()
         if state.kind != "done"
     }
-    states = after.runs.items()
-    same = {i for i, state in states if state.kind == "done" and state.made_ns == before.runs[i].made_ns}
-    older = {i for i in same if before.runs[i].kind != "done"}  # was to be made again, and was not
-    done, reused = [i for i, state in states if state.kind == "done" and i not in older], same - older
-    untrained = {i for i, state in trained.items() if state.kind == "failed"}
-    lost = {i for i, state in states if state.kind == "failed"}
-    lost |= {job.run_id for job in after.jobs if job.target_id in untrained} - set(done)
-    made, failed, left = len(done) - len(reused), len(lost), len(after.runs) - len(done) - len(lost)
-    core_s = sum(after.runs[i].core_s or 0.0 for i in set(done) - reused)
+    untrained = {
+        job.run_id for job in after.jobs if job.target_id in trained and trained[job.target_id].kind == "failed"
+    }
+    outcomes = {i: _outcome(before.runs[i], state, i in untrained) for i, state in after.runs.items()}
+    core_s = sum(after.runs[i].core_s or 0.0 for i, outcome in outcomes.items() if outcome == "made")
     core_s += sum(state.core_s or 0.0 for i, state in trained.items() if state.made_ns != before.targets[i].made_ns)
+    done = [i for i, outcome in outcomes.items() if outcome in ("made", "reused")]
     statuses = Counter(status for i in done for status in _statuses(results / "runs" / i / METRICS))
-    counts = {"made": made, "reused": len(reused), "failed": failed} | ({"not run": left} if left else {})
+    number = Counter(outcomes.values())
+    counts = {word: number[word] for word in OUTCOMES if number[word] or word != "not run"}
     took = f"{duration(seconds)}, {core_s / 3600:.2g} core-hours"
     lines = [f"sweep {after.name}: runs {', '.join(f'{n} {word}' for word, n in counts.items())}; {took}"]
     if done:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping
 from functools import partial
@@ -65,6 +64,7 @@ class Target(NamedTuple):
     data_sha256: str
     test_loss: float | None  # mean negative log likelihood of the test rows, where there are any and it is finite
     test_accuracy: float | None
+    code: Mapping[str, str]  # digests of the modules that it was made with
     checkpoints: Mapping[int, Target] = MappingProxyType({})  # of training that was asked for some, by step
 
     def at(self, checkpoint: int | None) -> Target:
@@ -127,7 +127,10 @@ def _measure(
             if data.y.dtype.kind == "i" and "." not in job.loss:
                 predicted = np.argmax(compiled(model.apply, w, test.x), axis=1)
                 test_accuracy = float(np.mean(predicted == data.y_test))
-    return Target(w_star, loss, grad_norm, steps, polish_steps, stopped, data.sha256(), test_loss, test_accuracy)
+    return Target(
+        w_star, loss, grad_norm, steps, polish_steps, stopped, data.sha256(), test_loss, test_accuracy,
+        code.modules("target"),
+    )  # fmt: skip
 
 
 def _read(job: Job, problem: Problem) -> Float[np.ndarray, " dim"]:
@@ -147,15 +150,16 @@ def save(target: Target, job: Job, folder: Path, core_s: float = 0.0) -> None:
     arrays: dict[str, Any] = {records.name_of(step): target.at(step).w_star for step in (None, *target.checkpoints)}
     with whole(folder / "target.npz") as path:
         np.savez(path, **arrays)
-    about = {"target_id": target_id(job), "n_params": len(target.w_star), **_about(target)}
-    about["checkpoints"] = {str(step): _about(part) for step, part in target.checkpoints.items()}
-    about |= {"code": code.modules("target"), "core_s": core_s, "bytes": (folder / "target.npz").stat().st_size}
-    write_json(folder / TARGET_INFO, about)
+    written: dict[str, Any] = {"target_id": target_id(job), "n_params": len(target.w_star), **about(target)}
+    written["checkpoints"] = {str(step): about(part) for step, part in target.checkpoints.items()}
+    written |= {"code": target.code, "core_s": core_s, "bytes": (folder / "target.npz").stat().st_size}
+    write_json(folder / TARGET_INFO, written)
 
 
-def _about(target: Target) -> dict[str, Any]:
+def about(target: Target) -> dict[str, Any]:
+    """Return what there is to say of w*: losses, steps, and digests of the data and of w* itself."""
     values = target._asdict()
-    del values["w_star"], values["checkpoints"]
+    del values["w_star"], values["checkpoints"], values["code"]
     return values | {"w_star_sha256": hashlib.sha256(target.w_star.tobytes()).hexdigest()}
 
 
@@ -167,13 +171,14 @@ def load(folder: Path, job: Job, problem: Problem) -> Target:
     BadTarget
         If it is damaged, another configuration's, or was trained on other data.
     """
-    about, w_star = records.read_target(folder, job.checkpoint)
-    if about["target_id"] != target_id(job):
-        raise BadTarget(folder, f"it is target {about['target_id']}, this job needs {target_id(job)}")
+    saved, w_star = records.read_target(folder, job.checkpoint)
+    if saved["target_id"] != target_id(job):
+        raise BadTarget(folder, f"it is target {saved['target_id']}, this job needs {target_id(job)}")
     try:
-        found = Target(w_star, **{key: about[key] for key in Target._fields if key not in ("w_star", "checkpoints")})
-    except KeyError as error:
-        raise BadTarget(folder, f"it is damaged (no {error})") from None
+        found = Target(w_star, **{key: saved[key] for key in Target._fields if key not in ("w_star", "checkpoints")})
+        found = found._replace(code=dict(found.code))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadTarget(folder, f"it is damaged ({error!r})") from None
     if found.data_sha256 != problem.data.sha256():
         # Another kind of machine may round a teacher's labels otherwise; the loss then still agrees.
         loss, _ = full_loss(w_star, problem)
@@ -185,20 +190,6 @@ def load(folder: Path, job: Job, problem: Problem) -> Target:
                 raise BadTarget(folder, other, f"data._target_={job.data._target_!r}: {fix}")
             raise BadTarget(folder, other)
     return found
-
-
-def trained_with(folder: Path) -> dict[str, str]:
-    """Return the digests of the modules that a target was made with.
-
-    Raises
-    ------
-    BadTarget
-        If it does not say.
-    """
-    try:
-        return dict(json.loads((folder / TARGET_INFO).read_text(encoding="utf-8"))["code"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadTarget(folder, f"it is damaged ({error!r})") from None
 
 
 def full_loss(w_star: Float[np.ndarray, " dim"], problem: Problem) -> tuple[float, float]:

@@ -83,7 +83,7 @@ def test_nothing_is_known_of_a_loss_of_ones_own() -> None:
         found = target.problem(of)
         assert losses.squares(of, found.data) == known
         w_star = np.zeros(3, np.float32)
-        about = target.Target(w_star, 1.0, 1.0, 0, 0, "polished", "", None, None)
+        about = target.Target(w_star, 1.0, 1.0, 0, 0, "polished", "", None, None, {})
         assert (answers(of, found, about, 10.0) != Known()) == known
 
 

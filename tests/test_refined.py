@@ -74,7 +74,7 @@ def test_the_exact_value_where_the_restricted_loss_is_a_quadratic(
     of = job(*overrides.split(), f"posterior.restrict='{patterns}'", "posterior.gamma=3")
     problem = target.problem(of)
     w_star = np.asarray(problem.data.w_true)
-    about = target.Target(w_star, 0.0, 0.0, 0, 0, "teacher", "", None, None)
+    about = target.Target(w_star, 0.0, 0.0, 0, 0, "teacher", "", None, None, {})
     n = len(problem.data.x)
     found = known.answers(of, problem, about, n * inverse_temperature(of.posterior, n))
     moving = restrict.moving(of.posterior.restrict, problem.model.layout)
@@ -92,7 +92,7 @@ def test_nothing_is_known_where_more_of_a_network_moves_than_one_layer() -> None
         "model.rank=2",
     )
     problem = target.problem(of)
-    about = target.Target(np.asarray(problem.data.w_true), 0.0, 0.0, 0, 0, "teacher", "", None, None)
+    about = target.Target(np.asarray(problem.data.w_true), 0.0, 0.0, 0, 0, "teacher", "", None, None, {})
     assert known.answers(of, problem, about, 100.0) == known.Known()
 
 

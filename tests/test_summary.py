@@ -276,25 +276,18 @@ def test_a_damaged_summary_is_one_of_other_jobs(results: Results) -> None:
 
 
 @pytest.mark.parametrize("name", ["metrics_summary.csv", "config.yaml", "traces.nc"])
-@pytest.mark.parametrize("damage", ["gone", "empty", "half", "longer"])
-def test_a_damaged_file_is_refused_by_name(results: Results, name: str, damage: str) -> None:
+def test_a_run_that_is_damaged_is_refused_by_name(results: Results, name: str) -> None:
     results.finish(0, 1, 2)
     file = results.runs[1] / name
-    content = file.read_bytes()
-    file.unlink()
-    if damage != "gone":
-        file.write_bytes({"empty": b"", "half": content[: len(content) // 2], "longer": content + b"\n"}[damage])
-    lost = (name, damage) == ("metrics_summary.csv", "gone")
-    with pytest.raises(BadRun, match=rf"^{file.parent if lost else file}: .*run the sweep again$"):
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(BadRun, match=rf"^{file}: .*run the sweep again$"):
         write_summary(results.folder)
 
 
-@pytest.mark.parametrize("name", ["metrics_summary.csv", "config.yaml"])
-def test_a_file_edited_without_changing_its_size_is_refused(results: Results, name: str) -> None:
+def test_a_run_whose_result_is_gone_is_refused_by_name(results: Results) -> None:
     results.finish(0, 1, 2)
-    file = results.runs[1] / name
-    file.write_text(file.read_text().replace("0", "1"))
-    with pytest.raises(BadRun, match=rf"^{file}: edited since the run wrote it; delete {file.parent}"):
+    (results.runs[1] / "metrics_summary.csv").unlink()
+    with pytest.raises(BadRun, match=rf"^{results.runs[1]}: .*run the sweep again$"):
         write_summary(results.folder)
 
 
@@ -406,10 +399,3 @@ def test_a_configuration_refused_at_run_time_is_the_reason(results: Results) -> 
     hint = "\nSet the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace.\n"
     results.fail(1, f"Error executing job\ntrain.py: data.path='a.npz': no such file\n{hint}")
     assert results.reason(1) == "train.py: data.path='a.npz': no such file"
-
-
-def test_a_damaged_run_info_is_refused_by_name(results: Results) -> None:
-    results.finish(0, 1, 2)
-    (results.runs[1] / "run_info.json").write_text("{")
-    with pytest.raises(BadRun, match=r"run_info.json: not readable"):
-        write_summary(results.folder)

@@ -25,7 +25,7 @@ class SgldConfig:
     """Stochastic gradient Langevin dynamics. Counts are per chain."""
 
     step_size: Any = "auto"  # from curvature and gradient noise; or ε, in units of w²; see llc/samplers/sgld.py
-    batch_size: int | None = None  # rows per gradient; null: 64; with auto and draws null all of few, or once faster
+    batch_size: int | None = None  # rows per gradient; null: 64; with auto and no draws all, if few or faster
     control_variates: bool = False  # take the labels' noise out of the gradients, for twice the work
     preconditioner: str = "none"  # rmsprop, adam: a step for each parameter, found in the first 50 draws, then frozen
     momentum: float | None = None  # 0 or more, below 1; Adam's is 0.9; null: 0.97 with step_size auto, else 0

@@ -17,7 +17,7 @@ LEFT_OUT = ("files", "run_id", "seed", "host")
 
 
 class Details(NamedTuple):
-    """Of all runs of a page."""
+    """What a page says of all its runs."""
 
     shown: dict[str, Any]  # for the page's script
     configs: list[dict[str, Any]]  # each run's configuration, nested

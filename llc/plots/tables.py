@@ -102,7 +102,7 @@ def shorten(value: object, longest: int = LONGEST) -> str:
 
 @dataclass(frozen=True)
 class Tables:
-    """Of one sweep: a row per estimate, a row per job without a result, and the axes."""
+    """Tables of one sweep: a row per estimate, a row per job without a result, and the axes."""
 
     name: str
     runs: Path  # the folder of the runs

@@ -39,7 +39,7 @@ def spread(
     Parameters
     ----------
     advance
-        As of ``llc.samplers.rounds.collect``.
+        See ``llc.samplers.rounds.collect``.
     state
         Of all chains; its arrays, and those of the stats, have a leading axis of chains.
     """

@@ -21,7 +21,7 @@ from llc.posterior import Posterior
 from llc.rows import Number, Params, Scalar
 from llc.samplers.careful import carefully
 from llc.samplers.chains import by_chain, chain_keys, median_step, over_chains
-from llc.samplers.hmc import begin, longest, scales
+from llc.samplers.hmc import LONGEST_JITTER, begin, longest, scales
 from llc.samplers.rounds import Clock, collect
 from llc.samplers.trace import Trace
 
@@ -85,7 +85,7 @@ def mclmc(
 
 
 class State(NamedTuple):
-    """Of one chain."""
+    """State of one chain."""
 
     at: IntegratorState  # position, potential and its gradient, as NumPyro has them; no momentum
     adapted: Any  # NumPyro's: step size, mass and what they are adapted with
@@ -141,7 +141,7 @@ def _advance(
     key_chains, key_jitter, key_scales = jax.random.split(key, 3)
     speed = jnp.sqrt(posterior.w_star.size)
     # One for all chains: side by side they wait for the longest.
-    jitter = jax.random.uniform(key_jitter, (draws,), posterior.w_star.dtype, 0.0, 2.0)
+    jitter = jax.random.uniform(key_jitter, (draws,), posterior.w_star.dtype, 0.0, LONGEST_JITTER)
     by_draw = jax.vmap(lambda key: jax.random.split(key, draws))(chain_keys(key_chains, len(state.n))).swapaxes(0, 1)
 
     def draw(state: State, inputs: Any) -> Any:

@@ -103,9 +103,9 @@ def collect(
     start_work
         Gradients per chain that were spent before.
     again
-        End, for the caller to tune anew, at a look in the first half of the budget that finds more than this share of
-        the draws diverging, or more than are too many when it has converged, or any while the virial alone stays too
-        low: they are kept out of some place. None: whatever diverges.
+        Share of draws that diverge above which it ends, for the caller to tune anew, as they keep chains out of some
+        place. It also ends when it has converged with more of them than a verdict allows, and where any diverge and
+        the virial alone stays too low; all at looks in the first half of the budget. None: it never does.
     slow
         End, for the caller to go on with other settings, at a look where this says so.
     share

@@ -27,7 +27,7 @@ Stats = dict[str, Shaped[np.ndarray, "chains _"]]  # of one round or of many
 
 @dataclass
 class Rule:
-    """Of one run of a sampler; the settings are as of ``llc.samplers.rounds.collect``."""
+    """Decides when a run of a sampler ends; for its settings see ``llc.samplers.rounds.collect``."""
 
     posterior: Posterior
     loss_star: float

@@ -92,8 +92,8 @@ except OSError as error:
 
 @cache
 def show_plans():
-    for made in PLANS.values():
-        progress.say(plan.text(made))
+    for planned in PLANS.values():
+        progress.say(plan.text(planned))
 
 
 if workflow.is_main_process:
@@ -125,15 +125,15 @@ if workflow.is_main_process:
         for _path in [*_folder.glob("*"), *_folder.glob(".parts/*")]:
             not_ahead(_path)
 
-_jobs = [job for made in PLANS.values() for job in reversed(made.jobs)]
+_jobs = [job for planned in PLANS.values() for job in reversed(planned.jobs)]
 JOBS = Asked((job.run_id, job) for job in _jobs)
 # Any job of a target describes it: the first one trains it.
 TARGETS = Asked((job.target_id, job) for job in _jobs)
-RUN_STATES = Asked(item for made in PLANS.values() for item in made.runs.items())
+RUN_STATES = Asked(item for planned in PLANS.values() for item in planned.runs.items())
 TARGET_STATES = {
     target_id: state
-    for made in PLANS.values()
-    for target_id, state in made.targets.items()
+    for planned in PLANS.values()
+    for target_id, state in planned.targets.items()
 }
 
 

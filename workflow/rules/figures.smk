@@ -1,5 +1,7 @@
 """The tables of a sweep become figures and a page."""
 
+from llc.plots import TITLES
+
 
 rule figures:
     """Draw a sweep for its own axes, and put all of it on one page."""
@@ -7,13 +9,7 @@ rule figures:
         "results/sweeps/{sweep}/summary.csv",
         input_of_figures,
     output:
-        figures("along", "λ̂ against {figure}"),
-        figures("training", "over training: {figure}"),
-        figures("samplers", "samplers against {figure}"),
-        figures("known", "error against {figure}"),
-        figures("heat", "calibration: {figure}"),
-        figures("diagnostics", "diagnostics: {figure}"),
-        figures("traces", "traces: {figure}"),
+        *[figures(kind, title.format("{figure}")) for kind, title in TITLES.items()],
         page=report(
             "results/sweeps/{sweep}/report.html",
             caption="../report/page.rst",

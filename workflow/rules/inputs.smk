@@ -48,9 +48,9 @@ def planned_jobs(name):
 
 
 def keep_planned_jobs():
-    for name, made in PLANS.items():
+    for name, planned in PLANS.items():
         planned_jobs(name).parent.mkdir(exist_ok=True)
-        write_text(planned_jobs(name), sweepjob.table(made.jobs))
+        write_text(planned_jobs(name), sweepjob.table(planned.jobs))
 
 
 # These take `output` so that Snakemake does not compare them: the same job spelled
@@ -116,24 +116,24 @@ def input_of_part(wildcards):
 
 
 def input_of_summary(wildcards):
-    made = PLANS[wildcards.sweep]
-    _done_is_not_forced(made)
-    if plan.tables_stale(made, RESULTS):
-        summary = RESULTS / "sweeps" / made.name / "summary.csv"
-        return stamp(STALE, f"{made.name}.tables", summary)
-    if len(made.runs) > PART_ABOVE:
-        return sorted({part_of(made.name, run_id) for run_id in made.runs})
-    return to_run(made.name)
+    planned = PLANS[wildcards.sweep]
+    _done_is_not_forced(planned)
+    if plan.tables_stale(planned, RESULTS):
+        summary = RESULTS / "sweeps" / planned.name / "summary.csv"
+        return stamp(STALE, f"{planned.name}.tables", summary)
+    if len(planned.runs) > PART_ABOVE:
+        return sorted({part_of(planned.name, run_id) for run_id in planned.runs})
+    return to_run(planned.name)
 
 
-def _done_is_not_forced(made):
+def _done_is_not_forced(planned):
     """Raise where runs that are done are to be forced: they are no jobs here that Snakemake could force."""
     forced = workflow.dag_settings  # None until the rules are read
     asked = forced.forceall or {"run", "target"} & set(forced.forcerun)
     if (
         asked
         and not AGAIN
-        and any(state.kind == "done" for state in made.runs.values())
+        and any(state.kind == "done" for state in planned.runs.values())
     ):
         raise WorkflowError(
             "-F and -R force no run that is done: --config again=run makes the runs of the sweep again, "
