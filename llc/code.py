@@ -11,7 +11,7 @@ import ast
 import hashlib
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from llc.config import ConfigError
@@ -99,7 +99,6 @@ def _path(name: str) -> Path:
     return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
 
 
-@lru_cache
 def parse(path: Path) -> ast.Module:
     """Return the syntax tree of a file.
 
@@ -109,12 +108,17 @@ def parse(path: Path) -> ast.Module:
         If it is not Python.
     """
     try:
-        return ast.parse(path.read_bytes(), str(path))
+        return _parsed(path.read_bytes())
     except (SyntaxError, ValueError) as error:
         raise ConfigError(f"{path}: {error}; mend it, or no run can be told from a stale one") from None
 
 
-@lru_cache
+@cache
+def _parsed(source: bytes) -> ast.Module:
+    return ast.parse(source)
+
+
+@cache
 def substance(tree: ast.Module) -> str:
     """Return twelve hex digits of a syntax tree, without docstrings and places."""
 

@@ -110,7 +110,7 @@ def check_unchanged(job: Job) -> None:
 
 @lru_cache
 def _check_unchanged(file: Path, digest: str) -> None:  # once a process: what is imported stays as it is
-    if _digest(file, code.parse.__wrapped__) != digest:
+    if _digest(file) != digest:
         raise ConfigError(f"{file}: {CHANGED}")
 
 
@@ -237,5 +237,7 @@ def _in(name: str, folders: Sequence[Path]) -> _Module | None:
     return _Module(None, tuple(bare)) if bare else None
 
 
-def _digest(file: Path, parse: Callable[[Path], ast.Module] = code.parse) -> str:
-    return code.substance(parse(file)) if file.suffix == ".py" else hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+def _digest(file: Path) -> str:
+    return (
+        code.substance(code.parse(file)) if file.suffix == ".py" else hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    )

@@ -48,9 +48,8 @@ def fingerprint(file: Path, conf: Path, cwd: Path) -> Fingerprint:
     contents = {str(path): path.read_bytes() for path in [*presets, *_named(file, sorted(conf.glob("sweep/*.yaml")))]}
     if any(OUTSIDE.search(content) for content in [*contents.values(), sweep]):
         return Fingerprint(None, "")
-    here = Path(__file__).parent
-    modules = sorted({*code.reached(["llc.sweep"], {"llc"}), *(here / "config").glob("*.py")})
-    contents |= {str(path.relative_to(here)): path.read_bytes() for path in modules}
+    modules = sorted({*code.reached(["llc.sweep"], {"llc"}), *(code.PACKAGE / "config").glob("*.py")})
+    contents |= {str(path.relative_to(code.PACKAGE)): path.read_bytes() for path in modules}
     about = [platform.python_version(), version("hydra-core"), version("omegaconf"), cwd, conf, file, _rest(file)]
     about.append(os.environ.get("PYTHONPATH"))  # where modules of users are looked for, too
     digest = hashlib.sha256(repr(about).encode())

@@ -13,7 +13,10 @@ SLOW = ("caching", "train", "faults", "housekeeping", "workflow", "batch", "samp
 os.environ["NPROC"] = os.environ["JAX_NUM_CPU_DEVICES"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of LAPACK, which eigendecompositions call
 # Half the compiling, which is most of a test. The README's main job, in the gate, is compiled as a user's are.
-os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
+os.environ["XLA_FLAGS"] = (
+    "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1 --xla_cpu_prefer_vector_width=128"
+)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 

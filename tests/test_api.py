@@ -142,7 +142,7 @@ def test_double_precision_is_double_and_the_trace_goes_to_arviz() -> None:
     [
         ({"beta": float("inf")}, ValueError, "posterior.beta=inf: must be finite"),
         ({"gamma": 1e39}, ValueError, "posterior.gamma=1e\\+39: must be finite, a number within float32"),
-        ({"target_accept": "0.8"}, ValueError, "sampler.nuts.target_accept='0.8': must be finite, a number"),
+        ({"target_accept": "high"}, ValueError, "sampler.nuts.target_accept: Value 'high' .* to Float"),
         ({"evaluate": {"o": {"labels": np.ones(3)}}}, TypeError, r"evaluate\['o'\]: the loss fails on it.*inputs"),
         ({"evaluate": {"o": {**DATA, "labels": np.nan * DATA["labels"]}}}, ValueError, r"evaluate\['o'\]=nan: must be"),
     ],

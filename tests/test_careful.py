@@ -72,7 +72,7 @@ def diverging(key: Any, posterior: Any, state: Any, after: float, off: float = 0
 def test_too_many_draws_that_diverge_end_it_as_long_as_half_of_the_budget_is_left(
     after: float, budget: float, again: float | None, ended: str, at_most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stopping, "look", lambda llc, dim, **stats: stopping.Look(llc.shape[1] > 1_500, True))
+    monkeypatch.setattr(stopping, "look", lambda llc, dim, **stats: stopping.Look(*2 * [llc.shape[1] > 1_500]))
     advance = jax.jit(diverging, static_argnames="draws")
     _, trace = collect(
         seeds.key(0, "diverging"), ISOTROPIC.posterior(), jnp.zeros(4), advance, (after,), Clock(),

@@ -26,7 +26,6 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def forget() -> None:
     code._modules.cache_clear()
-    code.parse.cache_clear()
 
 
 def now() -> dict[str, dict[str, str]]:

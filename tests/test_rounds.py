@@ -128,7 +128,7 @@ def test_one_lucky_look_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None
         assert {values.shape for values in stats.values()} == {llc.shape}
         assert (dim, set(stats)) == (10, {"distance2", "virial"})
         seen.append(llc.shape[1])
-        return stopping.Look(next(looks), True)
+        return stopping.Look(converged := next(looks), at_rest=converged)
 
     monkeypatch.setattr(stopping, "look", look)
     run_drifting()
