@@ -142,9 +142,24 @@ def test_monomials_give_the_exact_value(scheme: tuple[str, float], exponents: tu
     assert trace.stats["diverging"].mean() < 1e-3
 
 
-def test_a_chain_that_is_set_back_is_not_carried_up_again_by_its_momentum() -> None:
+def test_a_chain_that_is_set_back_is_at_rest_with_half_of_its_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its momentum carries it up again, with ever smaller steps."""
+    monkeypatch.setattr(langevin, "EXPLODED", (0.0, -1.0))  # whatever it does
+    posterior, key, loss_star = STRETCHED.posterior(), seeds.key(0, "sgld"), jnp.float32(STRETCHED.loss_star())
+    start = langevin.start(key, posterior.w_star, loss_star, 1.0, scaled=False, chains=2)
+    state, stats = langevin.advance(
+        key, posterior, start, jnp.float32(0.97), loss_star,
+        auto=True, batch=None, control=False, preconditioner="none", draws=1, thin=3,
+    )  # fmt: skip
+    assert stats["diverging"].all()
+    np.testing.assert_array_equal(state.w, start.w)
+    np.testing.assert_array_equal(state.noise, 0.0)
+    np.testing.assert_array_equal(state.step_size, stats["step_size"][:, 0] / 2)
+
+
+def test_most_chains_on_a_singular_loss_keep_steps_that_move_them() -> None:
     trace = draw(monomial((1, 3)), ("none", 0.97), warmup=4000, draws=2000, thin=1)
-    assert trace.stats["step_size"].min() > 1e-8
+    assert np.median(trace.stats["step_size"][:, -1]) > 1e-6
     assert (np.ptp(trace.loss, axis=1) > 0).all()
 
 
@@ -177,5 +192,5 @@ def test_a_sweep_over_momentum_compiles_once() -> None:
 def test_the_draws_that_find_it_are_dropped_and_count_as_work() -> None:
     plain, found = (draw(STRETCHED.posterior(), (name, 0.0), draws=100, thin=10) for name in ("none", "adam"))
     assert plain.loss.shape == found.loss.shape
-    products = 20 - 5 + 5  # of one round more, and of a curvature in new coordinates
+    products = 20 + 5  # of one round more, in new coordinates
     assert found.n_grad_evals - plain.n_grad_evals == pytest.approx(4 * (50 * 10 + 50 / 3 + 2 * products))

@@ -87,7 +87,6 @@ def advance(
         scaled = state.rounds[0] == 1
         state = _with_scale(state, diagonal.root(gather_chains(state.second)), scaled)
         anew = anew | scaled
-    products = jnp.where(anew, steps.FIRST_PRODUCTS, steps.PRODUCTS)
     step_times_curvature = jnp.where(momentum > 0, steps.WITH_MOMENTUM, steps.STEP_TIMES_CURVATURE)
     amplified = (1 + momentum) / (1 - momentum)  # what momentum makes of ε, for heat and slow directions
     dim, dtype = posterior.w_star.size, posterior.w_star.dtype
@@ -101,7 +100,9 @@ def advance(
 
     def look(key: Key[Array, ""], state: State) -> State:
         """Let the step fall to what the largest curvature allows."""
-        q, v = steps.curvature(key, posterior, state.w, state.scale, state.steepest, batch, products)
+        q, v = steps.curvature(
+            key, posterior, state.w, state.scale, state.steepest, batch, step_times_curvature, state.step_size, anew
+        )
         # Where the curvature is not a number neither is the next look's, unless it starts anew.
         v = jnp.where(jnp.isfinite(q), v, state.noise)
         ceiling = jnp.where(anew, jnp.inf, state.step_size)
@@ -170,7 +171,7 @@ def advance(
     # All keys at once, and all rows of a draw: each place that draws takes a quarter of a second to compile.
     state, stats = jax.vmap(chain)(chain_keys(key, len(state.step_size), draws + 1, streams + 1), state)
     work = steps.draw_work(posterior, batch, thin, auto=auto, control=control)
-    work += steps.product_work(posterior, batch, products) / draws if auto else 0.0
+    work += steps.look_work(posterior, batch, anew) / draws if auto else 0.0
     return state, {**stats, "work": jnp.full(stats["loss"].shape, work)}
 
 

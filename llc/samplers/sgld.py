@@ -55,8 +55,9 @@ def sgld(
 
     On a quadratic the variance is then 1/q at every stable step size; elsewhere the error of the step is of first order
     in ε, and of second order at c = 0, where :math:`\zeta_t = (\xi_t + \xi_{t-1})/2`. So ε is 1/(4q), and 1/q without
-    momentum, q the largest curvature of U, which each chain looks up by power iteration when a round begins; it only
-    ever falls. Slow directions move as if ε were (1 + c)/(1 − c) times as large, 66 times at 0.97.
+    momentum, q the largest curvature of U about the chain, as far away as a step goes, see
+    ``llc.samplers.steps.curvature``. Each chain looks it up when a round begins; ε only ever falls. Slow directions
+    move as if ε were (1 + c)/(1 − c) times as large, 66 times at 0.97.
 
     What is left is the heat of the minibatches, for which ε counts as much larger too: their error ν of ∇U is white
     noise of variance ε²C/4 a step, which adds ε E‖ν‖²/(8(1 − εq/4)) to nβ L_n of a quadratic, q the curvature along ν,

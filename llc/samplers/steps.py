@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Bool, Int, Key
 
 from llc.posterior import Posterior
 from llc.rows import Params, Scalar, n_rows
@@ -19,8 +19,8 @@ from llc.samplers.stopping import ROUND
 STEP_TIMES_CURVATURE, WITH_MOMENTUM = 1.0, 0.25
 HEAT_MAX = 0.01  # share of λ̂ that minibatch noise may add; it is then subtracted
 CURVATURE_ROWS = 1024  # rows, at least, of a Hessian product
-FIRST_PRODUCTS, PRODUCTS = 20, 5  # of the power iteration: in new coordinates, and at each later round
-GRADIENTS_PER_PRODUCT = 2
+PRODUCTS, ACROSS = 20, 5  # of the power iteration: with the Hessian in new coordinates, and across w at each look
+GRADIENTS_PER_PRODUCT = 2  # of either kind
 GRADIENTS_PER_LOSS = 1 / 3  # a forward pass, of one forward and the two of going back
 HEAT_BATCHES, HEAT_GRADIENTS = 3, 2 + GRADIENTS_PER_PRODUCT  # of a look at the heat
 LLC_FLOOR = 0.1  # below it a share of λ̂ is not a sensible tolerance
@@ -58,8 +58,9 @@ def draw_work(posterior: Posterior, batch: int | None, thin: int, *, auto: bool,
     return steps * share + GRADIENTS_PER_LOSS * n_rows(posterior.full) / posterior.n
 
 
-def product_work(posterior: Posterior, batch: int | None, products: Any) -> Any:
-    """Return what so many Hessian products take, in gradients of the full loss."""
+def look_work(posterior: Posterior, batch: int | None, anew: Any) -> Any:
+    """Return what a look at the curvature takes, in gradients of the full loss."""
+    products = ACROSS + jnp.where(anew, PRODUCTS, 0)
     return products * GRADIENTS_PER_PRODUCT * _rows(posterior, batch) / posterior.n
 
 
@@ -74,11 +75,22 @@ def curvature(
     scale: Scale,
     v: Params,
     batch: int | None,
-    products: Int[Array, ""] | int,
+    step_times_curvature: Scalar,
+    step_size: Scalar,
+    anew: Bool[Array, ""],
 ) -> tuple[Scalar, Params]:
-    """Return the largest curvature of U at ``w`` and its direction, by power iteration from ``v``.
+    """Return the largest curvature of U about ``w`` and its direction, by power iteration from ``v``.
 
-    On random rows, and in the coordinates z of w = ``scale`` z.
+    On random rows, and in the coordinates z of w = ``scale`` z. It is the change of the gradient from one side of ``w``
+    to the other, as far away as a step goes: where absolute values or hinges have a kink, where w* is degenerate, or a
+    wall is near, the Hessian has nothing of it. That says where to begin.
+
+    Parameters
+    ----------
+    step_times_curvature, step_size
+        The step goes √ε far, where ε is the first over what has been found so far, and at most the second.
+    anew
+        Whether nothing is known from looks before this.
     """
     m = _rows(posterior, batch)
     rows = None if m == posterior.n else jax.random.randint(key, (m,), 0, posterior.n)
@@ -91,7 +103,18 @@ def curvature(
         norm = jnp.linalg.norm(u)
         return norm, u / norm
 
-    return jax.lax.fori_loop(0, products, iterate, (jnp.zeros((), w.dtype), v / jnp.linalg.norm(v)))
+    def iterate_across(_: Int[Array, ""] | int, pair: tuple[Scalar, Params]) -> tuple[Scalar, Params]:
+        q, u = pair
+        far = jnp.sqrt(jnp.where(q > 0, jnp.minimum(step_times_curvature / q, step_size), step_size))
+        above, below = jax.vmap(lambda far: posterior.gradient(w + far * scale * u, rows))(jnp.stack([far, -far]))
+        u_next = scale * (above - below) / (2 * far)
+        norm = jnp.linalg.norm(u_next)
+        seen = jnp.isfinite(norm) & (norm > 0)  # a loss may have an end
+        return jnp.maximum(q, jnp.where(seen, norm, 0.0)), jnp.where(seen, u_next / norm, u)
+
+    begun = (jnp.zeros((), w.dtype), v / jnp.linalg.norm(v))
+    begun = jax.lax.fori_loop(0, jnp.where(anew, PRODUCTS, 0), iterate, begun)
+    return jax.lax.fori_loop(0, ACROSS, iterate_across, begun)
 
 
 def heat(
