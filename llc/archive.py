@@ -16,7 +16,7 @@ from llc.sweepjob import SweepJob
 PROJECT = ("Snakefile", "train.py", "pyproject.toml", "README.md", "conf", "envs", "llc", "profiles", "workflow")
 
 
-def archive(root: Path, name: str, file: Path) -> list[Path]:
+def archive(root: Path, name: str, file: Path) -> list[str]:
     """Write one sweep, with all that it takes to read it and to run it again, as a ``tar.gz``.
 
     Its runs, their targets, its tables, the configuration, the code, and the user's own code and data. Unpacked,
@@ -24,7 +24,8 @@ def archive(root: Path, name: str, file: Path) -> list[Path]:
 
     Returns
     -------
-    Files outside the project that its jobs depend on, which are not in it.
+    What to know of it: files that its jobs depend on and that are outside the project, which are not in it; and code
+    that is not the one that its runs were made by.
 
     Raises
     ------
@@ -51,7 +52,10 @@ def archive(root: Path, name: str, file: Path) -> list[Path]:
         project = [root / part for part in PROJECT if (root / part).exists()]
         for path in [*project, *folders, *sorted(inside)]:
             tar.add(path, Path(name) / path.relative_to(root), filter=_unless_junk)
-    return sorted(files - inside)
+    remarks = [f"not in it, because it is outside the project: {path}" for path in sorted(files - inside)]
+    if changed := sorted({module for state in planned.runs.values() for module in state.why}):
+        remarks.append(f"not all made by the code in it ({', '.join(changed)}): --config code=keep takes them for done")
+    return remarks
 
 
 def _unless_junk(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -110,7 +110,9 @@ def parse(path: Path) -> ast.Module:
     try:
         return _parsed(path.read_bytes())
     except (SyntaxError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}; mend it, or no run can be told from a stale one") from None
+        line, what = getattr(error, "lineno", None), getattr(error, "msg", error)
+        where = path if line is None else f"{path}, line {line}"
+        raise ConfigError(f"{where}: {what}; mend it, or no run can be told from a stale one") from None
 
 
 @cache

@@ -69,7 +69,8 @@ def assemble(parts: dict[str, Any], cwd: Path) -> Job:
     job = complete(Job(**parts), cwd)
     if job.expect_id is not None:
         now = ids(job)[0]
-        must = f"{now}, which the configuration has become: plan again, or by hand expect_id=null target=null"
+        changed = "what the configuration, or a file that it names, has become"
+        must = f"{now}, {changed}: plan again, or by hand expect_id=null target=null"
         require(job.expect_id == now, "expect_id", job.expect_id, must)
     return job
 

@@ -128,10 +128,10 @@ def main() -> None:
         if args.command == "archive":
             file = args.file or Path(f"{args.name}.tar.gz")
             require(file.parent.is_dir(), "file", str(file), "in a folder that is there")
-            outside = archive(root, args.name, file)
+            remarks = archive(root, args.name, file)
             print(f"{file}: {_megabytes(file.stat().st_size)}")
-            for path in outside:
-                print(f"not in it, because it is outside the project: {path}")
+            for remark in remarks:
+                print(remark)
             return
         if args.command == "delete":
             _delete(root, args.yes)

@@ -157,21 +157,24 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def summary(before: Plan, results: Path, keep_code: bool, seconds: float) -> str:
+def summary(before: Plan, results: Path, seconds: float, *, partial: bool = False) -> str:
     """Return what became of a sweep, as a short table for a person.
 
     Parameters
     ----------
     before
         Its plan when Snakemake started.
-    results, keep_code
-        As ``llc.plan.make`` has them.
+    results
+        The folder with ``runs/`` and ``targets/``.
     seconds
         The time that it took.
+    partial
+        Whether tables of what is there were asked for.
     """
-    after = plan.make(before.name, before.jobs, results, keep_code)
+    # What was made while the code was edited was made all the same.
+    after = plan.make(before.name, before.jobs, results, keep_code=True)
     trained = {
-        i: plan.target_state(results / "targets" / i, keep_code)
+        i: plan.target_state(results / "targets" / i, keep_code=True)
         for i, state in before.targets.items()
         if state.kind != "done"
     }
@@ -191,9 +194,13 @@ def summary(before: Plan, results: Path, keep_code: bool, seconds: float) -> str
         told = ", ".join(f"{n} {status}" for status, n in sorted(statuses.items(), key=lambda s: (s[0] != "ok", s[0])))
         lines.append(f"  estimates  {told}")
     folder = results / "sweeps" / after.name
-    if len(done) < len(after.runs):
+    if partial:
+        lines.append(f"  table      {folder / 'partial' / 'summary.csv'}")
+    elif len(done) < len(after.runs):
         asked = shlex.quote(f"sweep={after.name}")
         lines.append(f"  tables     of what is there: snakemake --cores 1 --config {asked} partial=true")
+    elif plan.tables_stale(after, results):
+        lines.append("  tables     are of other results than are there now: run it without --until")
     else:
         lines += [
             f"  {word:<9}  {folder / file}"

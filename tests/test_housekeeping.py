@@ -17,6 +17,7 @@ from llc import housekeeping, locks, summary, sweep, sweepjob
 from llc.config import ConfigError
 
 ORPHAN = "0123456789ab"
+OUTSIDE = "not in it, because it is outside the project: "
 MINE = """\
 import jax.numpy as jnp
 from parts import width
@@ -198,11 +199,11 @@ def test_data_are_in_the_archive_or_named(project: Project, tmp_path_factory: py
     assert housekeeping.archive(Path.cwd(), "data0", file) == []
     with tarfile.open(file) as tar:
         assert "data0/near.npz" in tar.getnames()
-    assert housekeeping.archive(Path.cwd(), "data1", file) == [outside]
+    assert housekeeping.archive(Path.cwd(), "data1", file) == [f"{OUTSIDE}{outside}"]
     Path("near.npz").unlink()
     Path("near.npz").symlink_to(outside)
     finish("data0")
-    assert housekeeping.archive(Path.cwd(), "data0", file) == [Path.cwd() / "near.npz"]
+    assert housekeeping.archive(Path.cwd(), "data0", file) == [f"{OUTSIDE}{Path.cwd() / 'near.npz'}"]
     with pytest.raises(ConfigError, match="did you mean data0"):
         housekeeping.archive(Path.cwd(), "dat0", file)
 

@@ -8,7 +8,7 @@ import pytest
 from fabricating import write_run
 from test_plan import sweep_job
 
-from llc import code, plan, progress
+from llc import code, manifest, plan, progress, sweepjob
 from llc.files import write_json
 from llc.progress import Quiet, Watch, duration
 
@@ -90,14 +90,14 @@ def test_the_end_counts_an_edited_run_as_damaged(sweep: Sweep) -> None:
     sweep.finish(JOBS[1].run_id, 1.0)
     metrics = sweep.results / "runs" / JOBS[1].run_id / "metrics_summary.csv"
     metrics.write_text(metrics.read_text().replace("500.0", "5OO.0"))
-    said = progress.summary(sweep.before, sweep.results, keep_code=False, seconds=75.0)
+    said = progress.summary(sweep.before, sweep.results, seconds=75.0)
     assert said.splitlines()[1] == "  estimates  1 ok, 1 damaged"
 
 
 def test_the_end_counts_what_was_made_reused_failed_and_not_converged(sweep: Sweep) -> None:
     sweep.finish(JOBS[1].run_id, None)
     sweep.fail("run", JOBS[2].run_id)
-    said = progress.summary(sweep.before, sweep.results, keep_code=False, seconds=75.0)
+    said = progress.summary(sweep.before, sweep.results, seconds=75.0)
     assert said.splitlines() == [
         "sweep x: runs 1 made, 1 reused, 1 failed, 2 not run; 1 min 15 s, 0.0014 core-hours",
         "  estimates  1 ok, 1 diverged",
@@ -107,10 +107,23 @@ def test_the_end_counts_what_was_made_reused_failed_and_not_converged(sweep: Swe
         sweep.finish(job.run_id, 1.0)
     table = sweep.results / "sweeps/x/summary.csv"
     table.parent.mkdir(parents=True)
-    table.touch()
-    lines = progress.summary(sweep.before, sweep.results, keep_code=False, seconds=7300.0).splitlines()
+    table.touch()  # of before, as with --until run
+    lines = progress.summary(sweep.before, sweep.results, seconds=7300.0).splitlines()
+    assert lines[2:] == ["  tables     are of other results than are there now: run it without --until"]
+    now = plan.make("x", JOBS, sweep.results, keep_code=False).runs
+    found = {run_id: state.sha256 for run_id, state in now.items()}
+    manifest.write(table.parent, [table.name], found, sweepjob.table(JOBS))
+    lines = progress.summary(sweep.before, sweep.results, seconds=7300.0).splitlines()
     assert lines[0].startswith("sweep x: runs 4 made, 1 reused, 0 failed; 2 h 1 min")
     assert lines[2:] == [f"  table      {table}"]  # and no page, as there is none
+
+
+def test_the_end_counts_what_was_made_while_the_code_was_edited(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep.finish(JOBS[1].run_id, 1.0)
+    monkeypatch.setattr(code, "modules", lambda *_: {"llc/job.py": "edited"})
+    said = progress.summary(sweep.before, sweep.results, seconds=75.0, partial=True).splitlines()
+    assert said[0].startswith("sweep x: runs 1 made, 1 reused, 0 failed, 3 not run;")
+    assert said[2:] == [f"  table      {sweep.results}/sweeps/x/partial/summary.csv"]
 
 
 def test_the_end_counts_an_older_result_that_was_to_be_made_again_as_failed_or_not_run(sweep: Sweep) -> None:
@@ -123,12 +136,12 @@ def test_the_end_counts_an_older_result_that_was_to_be_made_again_as_failed_or_n
     before = plan.make("x", JOBS[:4], sweep.results, keep_code=False, again="target")
     sweep.finish(JOBS[1].run_id, 2.0)
     sweep.fail("target", JOBS[3].target_id)
-    said = progress.summary(before, sweep.results, keep_code=False, seconds=75.0).splitlines()
+    said = progress.summary(before, sweep.results, seconds=75.0).splitlines()
     assert said[0].startswith("sweep x: runs 1 made, 0 reused, 1 failed, 2 not run;")
     assert said[0].endswith(" 0.0014 core-hours")  # none of the targets that were there before
     assert said[1] == "  estimates  1 ok"
     (sweep.results / "sweeps/x/before").mkdir(parents=True)
-    said = progress.summary(before, sweep.results, keep_code=False, seconds=75.0).splitlines()
+    said = progress.summary(before, sweep.results, seconds=75.0).splitlines()
     assert said[-1] == f"  before     {sweep.results}/sweeps/x/before: tables of other results than are there now"
 
 

@@ -116,7 +116,7 @@ def watch():
 def show_summaries():
     for name, before in PLANS.items():
         seconds = time.monotonic() - watch()
-        progress.say(progress.summary(before, RESULTS, KEEP_CODE, seconds))
+        progress.say(progress.summary(before, RESULTS, seconds, partial=PARTIAL))
 
 
 if workflow.is_main_process:
