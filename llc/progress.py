@@ -200,7 +200,7 @@ def summary(before: Plan, results: Path, seconds: float, *, partial: bool = Fals
         asked = shlex.quote(f"sweep={after.name}")
         lines.append(f"  tables     of what is there: snakemake --cores 1 --config {asked} partial=true")
     elif plan.tables_stale(after, results):
-        lines.append("  tables     are of other results than are there now: run it without --until")
+        lines.append("  tables     are of other results than are there now: run it again, without --until")
     else:
         lines += [
             f"  {word:<9}  {folder / file}"

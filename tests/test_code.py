@@ -59,6 +59,8 @@ def test_nothing_of_planning_and_tables_counts() -> None:
         "points",
         "plan",
         "summary",
+        "sweepjob",
+        "manifest",
         "artifacts",
         "files",
         "code",

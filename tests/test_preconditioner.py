@@ -157,12 +157,6 @@ def test_a_chain_that_is_set_back_is_at_rest_with_half_of_its_step(monkeypatch: 
     np.testing.assert_array_equal(state.step_size, stats["step_size"][:, 0] / 2)
 
 
-def test_most_chains_on_a_singular_loss_keep_steps_that_move_them() -> None:
-    trace = draw(monomial((1, 3)), ("none", 0.97), warmup=4000, draws=2000, thin=1)
-    assert np.median(trace.stats["step_size"][:, -1]) > 1e-6
-    assert (np.ptp(trace.loss, axis=1) > 0).all()
-
-
 # -------------------------------------------------------------------------------- the contract
 
 

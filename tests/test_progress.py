@@ -109,7 +109,7 @@ def test_the_end_counts_what_was_made_reused_failed_and_not_converged(sweep: Swe
     table.parent.mkdir(parents=True)
     table.touch()  # of before, as with --until run
     lines = progress.summary(sweep.before, sweep.results, seconds=7300.0).splitlines()
-    assert lines[2:] == ["  tables     are of other results than are there now: run it without --until"]
+    assert lines[2:] == ["  tables     are of other results than are there now: run it again, without --until"]
     now = plan.make("x", JOBS, sweep.results, keep_code=False).runs
     found = {run_id: state.sha256 for run_id, state in now.items()}
     manifest.write(table.parent, [table.name], found, sweepjob.table(JOBS))

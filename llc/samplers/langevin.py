@@ -103,8 +103,6 @@ def advance(
         q, v = steps.curvature(
             key, posterior, state.w, state.scale, state.steepest, batch, step_times_curvature, state.step_size, anew
         )
-        # Where the curvature is not a number neither is the next look's, unless it starts anew.
-        v = jnp.where(jnp.isfinite(q), v, state.noise)
         ceiling = jnp.where(anew, jnp.inf, state.step_size)
         falling = jnp.minimum(ceiling, jnp.where(q > 0, step_times_curvature / q, jnp.inf))
         falling = jnp.where(jnp.isfinite(falling), falling, state.step_size)

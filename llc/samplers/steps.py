@@ -18,7 +18,7 @@ from llc.samplers.stopping import ROUND
 # digits with 610 parameters λ̂ was 3.2 ± 1.2 % too high at 1, 1.4 ± 0.6 % at 1/2 and 0.6 ± 0.5 % at 1/4.
 STEP_TIMES_CURVATURE, WITH_MOMENTUM = 1.0, 0.25
 HEAT_MAX = 0.01  # share of λ̂ that minibatch noise may add; it is then subtracted
-CURVATURE_ROWS = 1024  # rows, at least, of a Hessian product
+CURVATURE_ROWS = 1024  # rows, at least, of a look at the curvature
 PRODUCTS, ACROSS = 20, 5  # of the power iteration: with the Hessian in new coordinates, and across w at each look
 GRADIENTS_PER_PRODUCT = 2  # of either kind
 GRADIENTS_PER_LOSS = 1 / 3  # a forward pass, of one forward and the two of going back
@@ -83,7 +83,7 @@ def curvature(
 
     On random rows, and in the coordinates z of w = ``scale`` z. It is the change of the gradient from one side of ``w``
     to the other, as far away as a step goes: where absolute values or hinges have a kink, where w* is degenerate, or a
-    wall is near, the Hessian has nothing of it. That says where to begin.
+    wall is near, the Hessian has nothing of it. By the Hessian it begins where nothing is known.
 
     Parameters
     ----------
@@ -95,26 +95,32 @@ def curvature(
     m = _rows(posterior, batch)
     rows = None if m == posterior.n else jax.random.randint(key, (m,), 0, posterior.n)
 
-    def product(v: Params) -> Params:
-        return scale * jax.jvp(lambda w: posterior.gradient(w, rows), (w,), (scale * v,))[1]
+    def by_hessian(q: Scalar, u: Params) -> Params:
+        return scale * jax.jvp(lambda w: posterior.gradient(w, rows), (w,), (scale * u,))[1]
 
-    def iterate(_: Int[Array, ""] | int, pair: tuple[Scalar, Params]) -> tuple[Scalar, Params]:
-        u = product(pair[1])
-        norm = jnp.linalg.norm(u)
-        return norm, u / norm
-
-    def iterate_across(_: Int[Array, ""] | int, pair: tuple[Scalar, Params]) -> tuple[Scalar, Params]:
-        q, u = pair
+    def across(q: Scalar, u: Params) -> Params:
         far = jnp.sqrt(jnp.where(q > 0, jnp.minimum(step_times_curvature / q, step_size), step_size))
         above, below = jax.vmap(lambda far: posterior.gradient(w + far * scale * u, rows))(jnp.stack([far, -far]))
-        u_next = scale * (above - below) / (2 * far)
-        norm = jnp.linalg.norm(u_next)
-        seen = jnp.isfinite(norm) & (norm > 0)  # a loss may have an end
-        return jnp.maximum(q, jnp.where(seen, norm, 0.0)), jnp.where(seen, u_next / norm, u)
+        return scale * (above - below) / (2 * far)
 
     begun = (jnp.zeros((), w.dtype), v / jnp.linalg.norm(v))
-    begun = jax.lax.fori_loop(0, jnp.where(anew, PRODUCTS, 0), iterate, begun)
-    return jax.lax.fori_loop(0, ACROSS, iterate_across, begun)
+    begun = _largest(by_hessian, jnp.where(anew, PRODUCTS, 0), begun)
+    return _largest(across, ACROSS, begun)
+
+
+def _largest(
+    product: Callable[[Scalar, Params], Params], times: Int[Array, ""] | int, begun: tuple[Scalar, Params]
+) -> tuple[Scalar, Params]:
+    """Return the largest eigenvalue found and its direction, by power iteration; what is 0 or no number is not seen."""
+
+    def iterate(_: Int[Array, ""] | int, pair: tuple[Scalar, Params]) -> tuple[Scalar, Params]:
+        q, u = pair
+        found = product(q, u)
+        norm = jnp.linalg.norm(found)
+        seen = jnp.isfinite(norm) & (norm > 0)
+        return jnp.maximum(q, jnp.where(seen, norm, 0.0)), jnp.where(seen, found / norm, u)
+
+    return jax.lax.fori_loop(0, times, iterate, begun)
 
 
 def heat(
