@@ -78,12 +78,16 @@ def _of_the_job(overrides: list[str] | None) -> set[str]:
 
 
 def compose_once(argv: list[str]) -> None:
-    """Spare Hydra the composition that only asks for its mode, a fifth of a second, where these set none.
+    """Spare Hydra the composition that only asks for its mode, a tenth of a second, where these set none.
 
-    Nor do the files of ``conf/``, but those of sweeps may.
+    Nor do the files of ``conf/``, but those of sweeps may, for a command that is not one job of the workflow.
     """
-    asked = any(argument.lstrip("+").startswith(("hydra.mode", "hydra=", "sweep=")) for argument in argv)
-    if all(map(_is_override, argv)) and not asked:
+
+    def has(*starts: str) -> bool:
+        return any(argument.lstrip("+").startswith(starts) for argument in argv)
+
+    unasked = not has("hydra.mode", "hydra=") and (has("expect_id=") or not has("sweep="))
+    if all(map(_is_override, argv)) and unasked:
         Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
 
 

@@ -252,6 +252,8 @@ print("composed", len(composed))
     ("arguments", "seeds", "composed"),
     [
         (["seed=3"], [3], 1),
+        (["+sweep=digits", "seed=3", "expect_id=null"], [3], 1),  # as the workflow's jobs
+        (["+sweep=digits", "seed=3"], [3], 2),  # a sweep's file may set a mode
         # What sets a mode; Hydra composes the whole twice, and each job twice.
         (["-m", "seed=3,4"], [3, 4], 6),
         (["seed=3,4", "hydra.mode=MULTIRUN"], [3, 4], 6),
