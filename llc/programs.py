@@ -6,7 +6,7 @@ Functions are equal where they do the same; and what another process compiles at
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,10 @@ def compiled(function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
 
 
-def compile_once(function: Any, /, *args: Any, **static: Any) -> Callable[..., Any]:
-    """Return a jitted ``function`` compiled for these arguments; it takes those that are not static.
+def compile_once(
+    function: Any, /, *args: Any, options: Mapping[str, int] | None = None, **static: Any
+) -> Callable[..., Any]:
+    """Return a jitted ``function`` compiled for these arguments, with XLA's ``options``; it takes those not static.
 
     Of processes that start together each would compile the same: one does, and the others wait, a minute at most for
     each program that they do not have, and load it from JAX's cache.
@@ -64,11 +66,11 @@ def compile_once(function: Any, /, *args: Any, **static: Any) -> Callable[..., A
     config = jax.config.values
     cache = config["jax_enable_compilation_cache"] and config["jax_compilation_cache_dir"]
     if call in _obtained or not cache or "://" in cache:
-        return lowered.compile()
+        return lowered.compile(options)
     _obtained.add(call)
     program = hashlib.sha256(lowered.as_text().encode()).hexdigest()[:16]
     with locks.by_one(Path(cache, "compiling", program), COMPILING_MAX):
-        return lowered.compile()
+        return lowered.compile(options)
 
 
 def forget() -> None:

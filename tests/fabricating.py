@@ -13,6 +13,7 @@ from composing import job
 from llc import artifacts, code, summary
 from llc.metrics import Estimate
 from llc.samplers import Trace
+from llc.sweepjob import SweepJob
 
 CHAINS, DRAWS = 2, 50
 
@@ -141,3 +142,21 @@ def estimate_of(value: float | Mapping[str, Any] | None) -> Estimate:
         "reason": "" if ok else "a chain left the finite numbers",
     }
     return Estimate(**{**usual, **own})
+
+
+def sweep_job(number: int, seed: int = 0, samplers: tuple[str, ...] = ("nuts",), n_data: int = 100) -> SweepJob:
+    return SweepJob(
+        number=number,
+        overrides=[f"seed={seed}"],
+        swept={"seed": seed, "data.n_data": n_data},
+        run_id=f"{number:012x}",
+        target_id=f"{seed + 2**40:012x}",
+        n_data=n_data,
+        target_params=50,
+        seed=seed,
+        samplers=list(samplers),
+        threads=1,
+        batch=1,
+        files=[],
+        folders=[],
+    )

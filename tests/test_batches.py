@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_plan import sweep_job
+from fabricating import sweep_job
 
 from llc import batches
 from llc.plan import State

@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_rounds import by_rule
-from test_samplers import ISOTROPIC, STRETCHED, Quadratic
+from problems import ISOTROPIC, STRETCHED, Quadratic, by_rule
 
 from llc import seeds
 from llc.diagnostics import diagnose

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_samplers import CHEAP, STRETCHED
+from problems import CHEAP, STRETCHED
 
 from llc import samplers, seeds
 from llc.diagnostics import diagnose
@@ -29,8 +29,8 @@ def drawn(name: str, **settings: Any) -> Trace:
     posterior = STRETCHED.posterior(name)
     if name == "sgld":
         posterior = STRETCHED.regression()
-        settings |= {"step_size": "auto", "batch_size": 1}  # of twelve rows: a minibatch
-    given = {**CHEAP[name], "chains": 4, "draws": 200, **settings}
+        settings |= {"step_size": "auto", "batch_size": 1}  # of ten rows: a minibatch
+    given = {**CHEAP[name], "draws": 200, **settings}
     return samplers.load(name)(seeds.key(0, name), posterior, **given)
 
 

@@ -6,31 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fabricating import write_run
+from fabricating import sweep_job, write_run
 
 from llc import code, locks, plan
 from llc.plan import Plan, State
-from llc.sweepjob import SweepJob
 
 CORE_S = 5.0  # of a fabricated run
-
-
-def sweep_job(number: int, seed: int = 0, samplers: tuple[str, ...] = ("nuts",), n_data: int = 100) -> SweepJob:
-    return SweepJob(
-        number=number,
-        overrides=[f"seed={seed}"],
-        swept={"seed": seed, "data.n_data": n_data},
-        run_id=f"{number:012x}",
-        target_id=f"{seed + 2**40:012x}",
-        n_data=n_data,
-        target_params=50,
-        seed=seed,
-        samplers=list(samplers),
-        threads=1,
-        batch=1,
-        files=[],
-        folders=[],
-    )
 
 
 def edit_record(folder: Path, **values: object) -> None:

@@ -6,9 +6,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_monomials import GAMMA, A
-from test_monomials import posterior as monomial
-from test_samplers import ISOTROPIC, OFF_MINIMUM, STRETCHED, TIGHT, Quadratic, regression_loss
+from problems import (
+    GAMMA,
+    ISOTROPIC,
+    OFF_MINIMUM,
+    STRETCHED,
+    TIGHT,
+    A,
+    Quadratic,
+    monomial_posterior,
+    regression_loss,
+)
 
 from llc import expected, samplers, seeds
 from llc.config import SgldConfig
@@ -137,7 +145,7 @@ def test_the_heat_of_minibatches_is_taken_away(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(("scheme", "exponents"), [(MOMENTUM, (1, 3)), (RMSPROP, (1, 1))])
 def test_monomials_give_the_exact_value(scheme: tuple[str, float], exponents: tuple[int, int]) -> None:
-    trace = draw(monomial(exponents), scheme, draws=25_000, thin=50)
+    trace = draw(monomial_posterior(exponents), scheme, draws=25_000, thin=50)
     assert_agrees(A * trace.loss.astype(np.float64), expected.monomial(exponents, A, GAMMA))
     assert trace.stats["diverging"].mean() < 1e-3
 

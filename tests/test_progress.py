@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fabricating import write_run
-from test_plan import sweep_job
+from fabricating import sweep_job, write_run
 
 from llc import code, manifest, plan, progress, sweepjob
 from llc.files import write_json

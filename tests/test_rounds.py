@@ -1,27 +1,15 @@
 """Sampling in rounds: how long, what is dropped, and that a rule decides as it says."""
 
 from itertools import pairwise
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_samplers import ISOTROPIC, OFF_MINIMUM, STRETCHED, TIGHT, Quadratic
+from problems import ISOTROPIC, OFF_MINIMUM, STRETCHED, TIGHT, Quadratic, by_rule, run_drifting
 
-from llc import samplers, seeds
-from llc.config import SamplerConfig
 from llc.diagnostics import diagnose, virial
 from llc.limits import MCSE_TARGET, RHAT_MAX
 from llc.samplers import stopping
-from llc.samplers.rounds import Clock, collect
 from llc.samplers.stopping import ROUND
-from llc.samplers.trace import Trace
-
-
-def by_rule(name: str, problem: Quadratic, **settings: Any) -> Trace:
-    own = vars(getattr(SamplerConfig(), name))
-    return samplers.load(name)(seeds.key(1, name), problem.posterior(name), **{**own, **settings})
 
 
 @pytest.mark.parametrize("problem", [ISOTROPIC, TIGHT, STRETCHED, OFF_MINIMUM])
@@ -53,33 +41,6 @@ def test_a_budget_ends_it() -> None:
 
 def test_a_budget_that_ends_in_warmup_is_told() -> None:
     assert by_rule("nuts", ISOTROPIC, warmup=1000, budget=100.0).ended == "warmup"
-
-
-def drifting(key: Any, posterior: Any, state: Any, until: float, filled: float, off: float, *, draws: int) -> Any:
-    """Advance a chain whose excess loss grows for 400 draws and then stays, and its distance ``until`` so many.
-
-    Its virial is ``off`` for ``filled`` draws.
-    """
-    time = state[:, None] + jnp.arange(draws)
-    noise = jax.random.normal(key, time.shape) / 50
-    level = jnp.minimum(time / 400, 1.0)
-    loss = posterior.loss(posterior.w_star) + level + noise
-    return state + draws, {
-        "loss": loss,
-        "distance2": jnp.minimum(time, until) * (1 + noise),
-        "virial": posterior.w_star.size + 2 * off * (time < filled) + 10 * noise,
-        "loss_elsewhere": loss + 1,
-        "work": jnp.ones(time.shape),
-    }
-
-
-def run_drifting(
-    until: float = 400.0, filled: float = 0.0, off: float = -100.0, gamma: float = 1.0, **settings: Any
-) -> Trace:
-    advance = jax.jit(drifting, static_argnames="draws")
-    given = {"tuning": 0, "draws": None, "budget": 1e4, **settings}
-    key, posterior = seeds.key(0, "drift"), ISOTROPIC._replace(gamma=gamma).posterior()
-    return collect(key, posterior, jnp.zeros(4), advance, (until, filled, off), Clock(), **given)[1]
 
 
 def test_a_chain_that_drifts_goes_on_and_its_drift_is_dropped() -> None:

@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_gibbs import aligned
-from test_samplers import ISOTROPIC, STRETCHED, TIGHT, Quadratic, noisy_mean_loss, regression_loss
+from problems import ISOTROPIC, STRETCHED, TIGHT, Quadratic, aligned, noisy_mean_loss, regression_loss
 
 from llc import expected, samplers, seeds
 from llc.config import SgldConfig
@@ -70,9 +69,9 @@ def test_auto_predicts_the_heat_of_minibatches_and_keeps_it_small(batch_size: in
     [
         {"batch_size": 16},
         {"batch_size": 16, "control_variates": True},
-        {"batch_size": 64, "momentum": 0.9},
+        {"batch_size": 16, "momentum": 0.9},
         {"batch_size": 16, "momentum": 0.0},
-        {"batch_size": 64, "preconditioner": "rmsprop"},
+        {"batch_size": 16, "preconditioner": "rmsprop"},
         {"batch_size": 500},
     ],
     ids=str,
@@ -112,7 +111,7 @@ def test_auto_has_no_bias_where_label_noise_limits_its_step() -> None:
 
 
 def test_the_first_draw_whose_heat_is_not_known_is_as_without_momentum() -> None:
-    steps_of = draw(noisy_mean(), batch_size=4, draws=50).stats["step_size"]
+    steps_of = draw(noisy_mean(), batch_size=4, draws=50, thin=40).stats["step_size"]
     np.testing.assert_allclose(steps_of[:, 0] * (1 + 0.97) / (1 - 0.97), 0.25 / (A + GAMMA), rtol=0.02)
 
 
@@ -167,11 +166,11 @@ def test_the_step_of_auto_is_the_inverse_of_the_largest_curvature_or_a_quarter_o
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize(("factor", "chains"), [(0.3, 3), (1.0, 5), (2.0, 6)])
+@pytest.mark.parametrize(("factor", "chains"), [(0.3, 3), (2.0, 6)])
 def test_auto_has_no_bias_on_a_quadratic_at_any_stable_step(
     factor: float, chains: int, momentum: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The paired noise is exact there; plain SGLD would be 8, 33 and 100 % hot."""
+    """The paired noise is exact there; plain SGLD would be 8 and 100 % hot."""
     monkeypatch.setattr("llc.samplers.steps.STEP_TIMES_CURVATURE", factor)
     monkeypatch.setattr("llc.samplers.steps.WITH_MOMENTUM", factor)
     problem = ISOTROPIC
@@ -236,12 +235,16 @@ def work(posterior: Posterior, batch_size: int, thin: int) -> tuple[float, float
     return len(posterior.full.x) / posterior.n / 3, thin * min(1, batch_size / posterior.n)
 
 
-@pytest.mark.parametrize(("n", "sufficient", "batch_size", "by_rule"), [(20_000, 5, 64, 100), (500, None, 8, 188)])
-def test_a_draw_counts_its_steps_and_its_loss(n: int, sufficient: int | None, batch_size: int, by_rule: int) -> None:
+@pytest.mark.parametrize(
+    ("n", "sufficient", "batch_size", "thin", "steps"),
+    [(20_000, 5, 64, None, 100), (500, None, 8, None, 188), (500, None, 8, 7, 7)],
+)
+def test_a_draw_counts_its_steps_and_its_loss(
+    n: int, sufficient: int | None, batch_size: int, thin: int | None, steps: int
+) -> None:
     posterior = with_rows(n, sufficient)
-    for thin in (None, 7):
-        trace = draw(posterior, batch_size=batch_size, step_size=1e-3, draws=50, thin=thin)
-        assert trace.n_grad_evals == pytest.approx(4 * 50 * sum(work(posterior, batch_size, thin or by_rule)))
+    trace = draw(posterior, batch_size=batch_size, step_size=1e-3, draws=50, thin=thin)
+    assert trace.n_grad_evals == pytest.approx(4 * 50 * sum(work(posterior, batch_size, steps)))
 
 
 def kinked(kind: str, gamma: float) -> tuple[Posterior, float]:

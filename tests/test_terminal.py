@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from test_rounds import ISOTROPIC, run_drifting
+from problems import ISOTROPIC, run_drifting
 
 from llc.samplers import rounds
 from llc.samplers.rounds import watched

@@ -170,7 +170,7 @@ def _advance(
                 **posterior.elsewhere(state.z),
             }
 
-        return over_chains(posterior, of_chain)(state)
+        return over_chains(posterior, of_chain, len(state.i))(state)
 
     state, stats = jax.lax.scan(draw, state, (jitter, scales(key_scales, smallest, draws)))
     return state, by_chain(stats)

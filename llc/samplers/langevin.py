@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from llc.posterior import Posterior
-from llc.rows import Params, Scalar
+from llc.rows import Params, Scalar, n_rows
 from llc.samplers import preconditioner as diagonal
 from llc.samplers import steps
-from llc.samplers.chains import chain_keys, gather_chains
+from llc.samplers.chains import chain_keys, gather_chains, over_chains
 from llc.samplers.normals import FEW, normal
 from llc.samplers.steps import Scale
 
@@ -167,7 +167,9 @@ def advance(
         return jax.lax.scan(draw, state._replace(rounds=state.rounds + 1), of_chain[1:])
 
     # All keys at once, and all rows of a draw: each place that draws takes a quarter of a second to compile.
-    state, stats = jax.vmap(chain)(chain_keys(key, len(state.step_size), draws + 1, streams + 1), state)
+    chains = len(state.step_size)
+    of_all = over_chains(posterior, chain, chains, n_rows(posterior.full) if batch is None else batch)
+    state, stats = of_all(chain_keys(key, chains, draws + 1, streams + 1), state)
     work = steps.draw_work(posterior, batch, thin, auto=auto, control=control)
     work += steps.look_work(posterior, batch, anew) / draws if auto else 0.0
     return state, {**stats, "work": jnp.full(stats["loss"].shape, work)}

@@ -170,7 +170,7 @@ def _advance(
                 **posterior.elsewhere(at.z),
             }
 
-        return over_chains(posterior, of_chain)(of_draw, state)
+        return over_chains(posterior, of_chain, len(state.n))(of_draw, state)
 
     state, stats = jax.lax.scan(draw, state, (by_draw, jitter, scales(key_scales, smallest, draws)))
     return state, by_chain(stats)

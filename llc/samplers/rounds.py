@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Key
 from llc.posterior import Posterior, loss_at
 from llc.program_cache import exported
 from llc.programs import compile_once
-from llc.samplers.chains import spread
+from llc.samplers.chains import compiled_with, spread
 from llc.samplers.stopping import ROUND, Rule, Stats, front, joined, per_chain
 from llc.samplers.trace import Trace
 
@@ -59,12 +59,16 @@ class Clock:
 
         return call
 
-    def compile_round(self, function: Any, /, *args: Any, **static: Any) -> Callable[..., Any]:
+    def compile_round(
+        self, function: Any, /, *args: Any, options: Mapping[str, int] | None, **static: Any
+    ) -> Callable[..., Any]:
         """Like ``compile``, but load a trace that another process has stored, if there is one."""
         start = time.perf_counter()
         stored = exported(function, args, static)
         self.compile_s += time.perf_counter() - start
-        return self.compile(function, *args, **static) if stored is None else self.compile(stored, *args)
+        if stored is None:
+            return self.compile(function, *args, options=options, **static)
+        return self.compile(stored, *args, options=options)
 
 
 def collect(
@@ -119,7 +123,7 @@ def collect(
     advance, posterior, state, static = spread(advance, posterior, state, draws=ROUND, **static)
     if share is not None:
         tuning = -(-tuning // ROUND) * ROUND
-    step = clock.compile_round(advance, key, posterior, state, *hyper, **static)
+    step = clock.compile_round(advance, key, posterior, state, *hyper, options=compiled_with(posterior), **static)
     rule = Rule(posterior, star["loss"], tuning, draws, budget, again)
     rounds: list[Stats] = []
     spent, ended = start_work, None
