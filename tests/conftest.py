@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import jaxtyping
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,6 +20,12 @@ os.environ["XLA_FLAGS"] = (
 )
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+# Shapes and types are checked in what handles arrays. In all of llc it was a fifth of the tests of planning.
+SHAPED = [path for path in ROOT.glob("llc/**/*.py") if "from jaxtyping" in path.read_text(encoding="utf-8")]
+jaxtyping.install_import_hook(
+    [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in SHAPED], "beartype.beartype"
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

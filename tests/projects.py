@@ -21,7 +21,7 @@ RULES = ("batch", "target", "run", "jobs", "part", "summary", "figures")
 TINY = """\
 # @package _global_
 defaults:
-  - override /training: fast
+  - override /training: truth
 sampler:
   names: [sgld]
   sgld: {{warmup: 50, draws: 40, thin: 2, chains: 2}}

@@ -15,7 +15,7 @@ BASE = {"sampler__names": "[sgld],[nuts]", "seed": "0,1"}
 BODY = """\
 # @package _global_
 defaults:
-  - override /training: fast
+  - override /training: truth
 sampler:
   sgld: {step_size: 1e-4, warmup: 20, draws: 40, thin: 2, chains: 2}
   nuts: {warmup: 10, draws: 10, chains: 2, max_tree_depth: 3}

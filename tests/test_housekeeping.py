@@ -193,7 +193,9 @@ def test_data_are_in_the_archive_or_named(project: Project, tmp_path_factory: py
     outside = tmp_path_factory.mktemp("outside") / "far.npz"
     for number, path in enumerate((Path("near.npz"), outside)):
         np.savez(path, x=np.ones((4, 2)), y=np.full(4, float(number)))
-        project.sweep(f"data{number}", data="npz", data__path=str(path), loss="optax.losses.squared_error")
+        project.sweep(
+            f"data{number}", training="fast", data="npz", data__path=str(path), loss="optax.losses.squared_error"
+        )
         finish(f"data{number}")
     file = Path("data.tar.gz")
     assert housekeeping.archive(Path.cwd(), "data0", file) == []
@@ -214,7 +216,7 @@ def test_an_archive_of_a_sweep_has_nothing_left_to_do(tmp_path: Path, tmp_path_f
     (tmp_path / "parts.py").write_text("import optax\nwidth = 2\n")
     for name in ("near.npz", "beside.npz"):
         np.savez(tmp_path / name, x=np.eye(3), y=np.arange(3.0))
-    files = {"data": "npz", "data__path": "near.npz", "+evaluate__beside": "beside.npz"}
+    files = {"training": "fast", "data": "npz", "data__path": "near.npz", "+evaluate__beside": "beside.npz"}
     project.sweep("one", seed="3", model="own", model___target_="mine.net", **files)
     assert project.snakemake("one").returncode == 0
     made = project.command(sys.executable, "-m", "llc.housekeeping", "archive", "one")

@@ -88,7 +88,7 @@ def test_a_finished_sweep_has_nothing_to_do(project: Project) -> None:
 def test_a_csv_of_jobs_shares_its_runs_with_a_grid(project: Project) -> None:
     keys = ["training", "sampler.names", "sampler.sgld.warmup", "sampler.sgld.draws", "sampler.sgld.thin"]
     header = ",".join([*keys, "sampler.sgld.chains", "sampler.sgld.step_size", "seed"])
-    rows = ["fast,[sgld],50,40,2,2,1e-5,", "fast,[sgld],50,40,2,2,2e-5,0"]
+    rows = ["truth,[sgld],50,40,2,2,1e-5,", "truth,[sgld],50,40,2,2,2e-5,0"]
     (project.folder / "conf/sweep/points.csv").write_text("\n".join([header, *rows]) + "\n")
     assert project.planned("points") == {"jobs": 1, "summary": 1, "figures": 1}
 
@@ -119,7 +119,7 @@ def test_plain_hydra_runs_the_same_jobs_with_the_same_numbers(project: Project) 
 
 
 def test_a_job_that_fails_fails_alone_and_alone_runs_again(project: Project) -> None:
-    project.sweep("not whole", training__learning_rate="1e-2,1e25", sampler__sgld__step_size="6e-5")
+    project.sweep("not whole", training="fast", training__learning_rate="1e-2,1e25", sampler__sgld__step_size="6e-5")
     failed = project.snakemake("not whole")
     assert failed.returncode == 1
     failures = project.table("not whole", "failures.csv")
