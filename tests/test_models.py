@@ -1,5 +1,6 @@
 """Networks as functions of one flat vector."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -106,11 +107,13 @@ def test_gradients_of_wide_layers_are_those_of_plain_products_and_have_gradients
             x = jnp.tanh(x @ kernel + bias)
         return x @ last[0] + last[1]
 
+    @partial(jax.jit, static_argnums=0)
+    def derivatives(apply: Any, w: Any, v: Any, x: Any) -> Any:
+        slope = jax.vmap(jax.grad(lambda w, x: jnp.sum(apply(w, x) ** 2)), (None, 0))
+        return jax.jvp(slope, (w, x), (v, x))
+
     with jax.enable_x64(True):
         w, v, x = (jnp.asarray(rng.normal(size=shape)) for shape in (model.n_params, model.n_params, (2, 9, 3)))
-        found, expected = (
-            jax.jvp(jax.vmap(jax.grad(lambda w, x, apply=apply: jnp.sum(apply(w, x) ** 2)), (None, 0)), (w, x), (v, x))
-            for apply in (model.apply, plain)
-        )
+        found, expected = (derivatives(apply, w, v, x) for apply in (model.apply, plain))
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)

@@ -1,7 +1,5 @@
 """Samplers on f = w1^a w2^b, the smallest singular models, against exact values at n = 1000."""
 
-from itertools import combinations_with_replacement
-
 import numpy as np
 import pytest
 from problems import GAMMA, A, monomial_posterior
@@ -15,7 +13,7 @@ from llc.samplers.sgld import sgld
 STIFF = A * 100 / 6  # as in conf/sweep/crossing.yaml: x ~ U[−10, 10]
 
 
-@pytest.mark.parametrize("exponents", list(combinations_with_replacement([1, 2, 3], 2)))
+@pytest.mark.parametrize("exponents", [(1, 1), (1, 3), (2, 3), (3, 3)])
 def test_sgld_that_chooses_its_step_gives_the_exact_value(exponents: tuple[int, int]) -> None:
     """At w* the curvature is γ alone, 300 times smaller than along the lines that cross there."""
     settings = {**vars(SgldConfig()), "draws": 25_000, "thin": 50}

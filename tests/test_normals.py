@@ -36,7 +36,7 @@ def test_they_are_standard_normal_and_independent(dtype: str) -> None:
     n, chains = 100_001, 4  # odd: of the last block one word is left over
     with jax.enable_x64(dtype == "float64"):
         keys = jax.random.split(jax.random.key(0), chains)
-        z = np.asarray(jax.vmap(lambda key: normal(key, n, jnp.dtype(dtype)))(keys), np.float64)
+        z = np.asarray(jax.jit(jax.vmap(lambda key: normal(key, n, jnp.dtype(dtype))))(keys), np.float64)
     assert z.shape == (chains, n)
     assert np.isfinite(z).all()
     assert stats.kstest(z.ravel(), "norm").pvalue > 0.01

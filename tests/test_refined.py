@@ -52,7 +52,7 @@ def gaussian_integral(of: Any, problem: target.Problem, w_star: np.ndarray, movi
             )
 
         at = jnp.asarray(w_star)[moving]
-        hessian, gradient = np.asarray(jax.hessian(loss)(at)), np.asarray(jax.grad(loss)(at))
+        hessian, gradient = map(np.asarray, jax.jit(lambda v: (jax.hessian(loss)(v), jax.grad(loss)(v)))(at))
     covariance = np.linalg.inv(nbeta * hessian + gamma * np.eye(len(at)))
     shift = -nbeta * covariance @ gradient
     return float(nbeta * (0.5 * np.trace(hessian @ covariance) + gradient @ shift + 0.5 * shift @ hessian @ shift))

@@ -167,10 +167,11 @@ def test_a_transition_of_mclmc_is_that_of_blackjax() -> None:
         return kernel(key, adjusted_mclmc.init(w, log_density), log_density, step, (steps,), inverse_mass)
 
     with jax.enable_x64(True):  # a trajectory that explodes makes much of the last digit
+        moves = [jax.jit(jax.vmap(move, (0, 0, None))) for move in (ours, theirs)]
         w, inverse_mass, steps, seen = jnp.full(12, 0.1), jnp.linspace(0.5, 2.0, 12), jnp.array([1, 4, 9]), []
         for step, key in zip(jnp.array([0.05, 0.5, 1.0]), jax.random.split(jax.random.key(0), 3), strict=True):
             keys = jax.random.split(key, 3)
-            found, expected = (jax.vmap(move, (0, 0, None))(keys, steps, step) for move in (ours, theirs))
+            found, expected = (move(keys, steps, step) for move in moves)
             jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-9), found, expected)
             seen += [(bool(a), bool(d)) for a, d in zip(found[1].is_accepted, found[1].is_divergent, strict=True)]
 
