@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from llc import own, plan, records, sweep
+from llc import importable, plan, records, sweep
 from llc.config import ConfigError
 from llc.files import whole
 from llc.sweepjob import SweepJob
@@ -45,7 +45,7 @@ def archive(root: Path, name: str, file: Path) -> list[str]:
     targets = (root / "results" / "targets" / target_id for target_id in sorted(ids))
     folders += [target for target in targets if target.exists()]
     # Of installed packages it is the version that counts.
-    named = {file for job in jobs for file in job.files if not own.installed(Path(file))}
+    named = {file for job in jobs for file in job.files if not importable.installed(Path(file))}
     files = {Path(os.path.normpath(file)) for file in named}
     inside = {path for path in files if path.is_relative_to(root) and path.resolve().is_relative_to(root.resolve())}
     with whole(file) as temporary, tarfile.open(temporary, "w:gz") as tar:

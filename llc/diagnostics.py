@@ -79,14 +79,21 @@ def faults(found: Diagnosis, drift_max: float = DRIFT_MAX) -> list[str]:
         return ["a chain did not move, or there are too few draws"]
     texts = []
     if found.rhat > RHAT_MAX:
-        texts.append(f"R-hat {found.rhat:.3f} > {RHAT_MAX}")
+        texts.append(f"R-hat {_above(found.rhat, 3)} > {RHAT_MAX}")
     if min(found.ess, found.ess_tail) < ESS_MIN:
-        texts.append(f"ESS {min(found.ess, found.ess_tail):.0f} < {ESS_MIN:.0f}")
+        texts.append(f"ESS {math.floor(min(found.ess, found.ess_tail))} < {ESS_MIN:.0f}")
     if found.drift is not None and abs(found.drift) > drift_max:
-        texts.append(f"the halves differ by {abs(found.drift):.1f} > {drift_max:.0f} standard errors")
+        texts.append(f"the halves differ by {_above(abs(found.drift), 1)} > {drift_max:.0f} standard errors")
     if found.spread is not None and found.spread > SPREAD_MAX:
-        texts.append(f"parts of the chains differ by {found.spread:.2f} > {SPREAD_MAX} times their standard error")
+        texts.append(
+            f"parts of the chains differ by {_above(found.spread, 2)} > {SPREAD_MAX} times their standard error"
+        )
     return texts
+
+
+def _above(value: float, digits: int) -> str:
+    """Return a value rounded up, so that what is above a limit reads so."""
+    return f"{np.ceil(value * 10**digits) / 10**digits:.{digits}f}"
 
 
 class Distance(NamedTuple):

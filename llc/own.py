@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.machinery
-import importlib.util
+import importlib
 import inspect
-import site
 import sys
-import sysconfig
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from llc import code
 from llc.config import CHANGED, ConfigError, Job, nearest
-
-ROOT = code.PACKAGE.parent  # of the project
+from llc.importable import ROOT, find_module, installed, module_of
 
 
 class Found(NamedTuple):
@@ -32,11 +28,6 @@ class Found(NamedTuple):
     def files(self) -> tuple[str, ...]:
         """Return the files whose substance is in it."""
         return tuple(file for file, _ in self.digests)
-
-
-class _Module(NamedTuple):
-    file: Path | None  # None: a folder without __init__.py
-    folders: tuple[Path, ...]  # of its submodules
 
 
 def targets(job: Job) -> dict[str, str]:
@@ -79,14 +70,14 @@ def _found(paths: tuple[tuple[str, str], ...], folder: Path) -> Found:
     files: dict[str, Path] = {}
     folders = {folder, ROOT}
     for key, path in paths:
-        name, attributes, module = _module_of(key, path, folder)
+        name, attributes, module = module_of(key, path, folder)
         _check_name(key, path, module.file, attributes[0])
         waiting = [name]
         while waiting:
             name = waiting.pop()
             above = [name.rsplit(".", up)[0] for up in range(1, name.count(".") + 1)]  # they are imported too
             for each in (name, *above):
-                found = _find(each, folder)
+                found = find_module(each, folder)
                 folders |= set(found.folders) if found is not None and found.file is None else set()
                 if found is None or found.file is None or each in files or each.split(".")[0] == "llc":
                     continue
@@ -114,31 +105,12 @@ def _check_unchanged(file: Path, digest: str) -> None:  # once a process: what i
         raise ConfigError(f"{file}: {CHANGED}")
 
 
-def modules(folder: Path) -> list[str]:
-    """Return the names of what can be imported from a folder."""
-    suffixes = (".py", *importlib.machinery.EXTENSION_SUFFIXES)
-    names = [entry.name for entry in folder.iterdir() if entry.name.partition(".")[0].isidentifier()]
-    files = [name for name in names if name.endswith(suffixes)]
-    packages = [f"{name}/" for name in names if (folder / name / "__init__.py").is_file()]
-    bare = [name for name in names if next((folder / name).glob("*.py"), None)]
-    return sorted([*files, *packages, *bare])
-
-
-@lru_cache
-def installed(file: Path) -> bool:
-    """Return whether a file is of Python itself or of an installed package."""
-    paths = sysconfig.get_paths()
-    places = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    places += [*site.getsitepackages(), site.getusersitepackages()]
-    return any(file.resolve().is_relative_to(Path(place).resolve()) for place in places)
-
-
 def load(key: str, path: str, folder: Path) -> Any:
     """Import what an import path stands for."""
     for place in (str(ROOT), str(folder)):
         if place not in sys.path:
             sys.path.insert(0, place)
-    name, attributes, expected = _module_of(key, path, folder)
+    name, attributes, expected = module_of(key, path, folder)
     found: Any = importlib.import_module(name)
     origin = getattr(found, "__file__", None)
     if expected.file is not None and (origin is None or Path(origin).resolve() != expected.file.resolve()):
@@ -169,21 +141,6 @@ def takes(function: Callable[..., Any], *args: Any) -> bool:
     return True
 
 
-def _module_of(key: str, path: str, folder: Path) -> tuple[str, list[str], _Module]:
-    """Return the longest module that a path begins with, and the names after it."""
-    parts = path.split(".")
-    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
-        raise ConfigError(f"{key}={path!r}: must be an import path, module.name")
-    for n in range(len(parts) - 1, 0, -1):
-        module = _find(".".join(parts[:n]), folder)
-        if module is not None:
-            return ".".join(parts[:n]), parts[n:], module
-    raise ConfigError(
-        f"{key}={path!r}: there is no module {parts[0]} in {folder}, beside train.py, or installed; "
-        "own.folder says where yours is"
-    )
-
-
 def _check_name(key: str, path: str, file: Path | None, name: str) -> None:
     if file is None:
         raise ConfigError(f"{key}={path!r}: there is no module {name} in {path.rsplit(f'.{name}', 1)[0]}")
@@ -204,37 +161,6 @@ def _bound(node: ast.AST) -> Iterator[str]:
             yield from [child.id] if isinstance(child.ctx, ast.Store) else []
         else:
             yield from _bound(child)
-
-
-@lru_cache
-def _find(name: str, folder: Path) -> _Module | None:
-    """Return where a module is, as Python would find it, without importing what it lies in."""
-    top, *rest = name.split(".")
-    if top in sys.builtin_module_names or top in sys.stdlib_module_names:
-        return None
-    found = _in(top, [folder, ROOT, *(Path(entry) for entry in sys.path if entry)])
-    if found is None and top.isidentifier() and top != "__main__":
-        # A package that is installed to be edited may have a finder of its own.
-        spec = importlib.util.find_spec(top)
-        if spec is not None and spec.origin is not None:
-            folders = tuple(map(Path, spec.submodule_search_locations or ()))
-            found = _Module(Path(spec.origin), folders)
-    for part in rest:
-        found = _in(part, found.folders) if found is not None else None
-    return found
-
-
-def _in(name: str, folders: Sequence[Path]) -> _Module | None:
-    bare = []
-    for folder in folders:
-        if (folder / name / "__init__.py").is_file():
-            return _Module(folder / name / "__init__.py", (folder / name,))
-        for suffix in (".py", *importlib.machinery.EXTENSION_SUFFIXES):
-            if (folder / f"{name}{suffix}").is_file():
-                return _Module(folder / f"{name}{suffix}", ())
-        if (folder / name).is_dir():
-            bare.append(folder / name)
-    return _Module(None, tuple(bare)) if bare else None
 
 
 def _digest(file: Path) -> str:

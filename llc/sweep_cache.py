@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from llc import code, own
+from llc import code, importable
 from llc.files import write_text
 
 # ${oc.env:…}, ${now:…}, hydra.searchpath: what they give is in no file of conf/
@@ -120,7 +120,7 @@ def _files(jobs: list[dict[str, Any]]) -> dict[str, list[Any] | None]:
         try:
             stat = Path(path).stat()
             file = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-            found[path] = own.modules(Path(path)) if Path(path).is_dir() else file
+            found[path] = importable.modules(Path(path)) if Path(path).is_dir() else file
         except OSError:
             found[path] = None
     return found

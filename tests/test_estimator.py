@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from arviz_stats.base import array_stats
 
-from llc.diagnostics import diagnose, settled
+from llc.diagnostics import Diagnosis, diagnose, faults, settled
 from llc.estimator import AtStar, estimate
 from llc.limits import ESS_MIN, RHAT_DISTANCE_MAX, RHAT_MAX
 from llc.metrics import Estimate
@@ -427,3 +427,13 @@ def test_a_drift_from_the_start_is_dropped(length: int) -> None:
 def test_never_more_than_half_is_dropped() -> None:
     assert settled(np.linspace(0, 1, 1000)[None] + independent(5.0, 1000) * 1e-3) == 500
     assert settled(independent(5.0, 2)) <= 1
+
+
+def test_what_is_just_beyond_a_limit_reads_as_beyond_it() -> None:
+    found = Diagnosis(1.0, 0.01, ess=399.9, ess_tail=500.0, rhat=1.0100001, drift=-3.01, spread=1.4001)
+    assert faults(found) == [
+        "R-hat 1.011 > 1.01",
+        "ESS 399 < 400",
+        "the halves differ by 3.1 > 3 standard errors",
+        "parts of the chains differ by 1.41 > 1.4 times their standard error",
+    ]

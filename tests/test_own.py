@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from composing import CONF, job
 
-from llc import own
+from llc import importable, own
 from llc.config import ConfigError, Job
 from llc.config.job import OwnConfig
 from llc.ids import run_id, target_id
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def find(path: str, folder: Path) -> own.Found:
-    for cached in (own._found, own._find):
+    for cached in (own._found, importable.find_module):
         cached.cache_clear()
     return own.find(Job(own=OwnConfig(str(folder))), {"model._target_": path})
 
@@ -125,7 +125,7 @@ def test_planning_imports_neither_the_users_code_nor_jax(folder: Path) -> None:
         "plan = lambda: load('s', Path('conf'), Path.cwd(), Path('kept'))[0];"
         "ids = [plan().run_id, plan().run_id];"
         "Path('beside.py').write_text('EDITED = 1');"
-        "from llc import own, code; [c.cache_clear() for c in (own._found, own._find)];"
+        "from llc import own, importable, code; [c.cache_clear() for c in (own._found, importable.find_module)];"
         "ids.append(plan().run_id);"
         "print(ids[0] == ids[1] != ids[2], plan().target_params, *{'jax', 'mine'} & set(sys.modules))"
     )

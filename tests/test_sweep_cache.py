@@ -14,7 +14,7 @@ import pytest
 import yaml
 from composing import CONF
 
-from llc import code, expand, npz, own, sweep
+from llc import code, expand, importable, npz, own, sweep
 from llc.sweepjob import SweepJob
 
 GRID = {"seed": "0,1,2", "posterior.gamma": "1,2"}
@@ -256,7 +256,7 @@ def test_a_module_that_appears_where_another_is_imported_makes_other_jobs(study:
     study.load()
     assert study.composed == 0
     (study.cwd / new).write_text("width = 4\n")
-    for cached in (own._found, own._find):
+    for cached in (own._found, importable.find_module):
         cached.cache_clear()  # a plan is of one process
     assert not {job.run_id for job in before} & {job.run_id for job in study.load()}
 
