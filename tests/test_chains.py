@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,32 @@ def test_the_step_that_chains_share_is_their_median() -> None:
     np.testing.assert_allclose(chains.median_step(jnp.asarray([1e-9, 0.5, 0.3, jnp.nan])), 0.3, rtol=1e-6)
     largest = np.finfo(np.float32).max  # as of a flat posterior
     assert (chains.median_step(jnp.full(4, largest)) == largest).all()
+
+
+@pytest.mark.parametrize(
+    ("count", "rows", "in_turn"),
+    [(4, 10, True), (4, 9, False), (3, 10, False), (3, None, True)],
+    ids=["two and two", "of a small batch all at once", "three are no pairs", "of all rows each by itself"],
+)
+def test_chains_of_large_gradients_go_two_at_a_time_or_each_by_itself(
+    count: int, rows: int | None, in_turn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posterior = STRETCHED.regression()  # 10 parameters, 10 rows
+    monkeypatch.setattr(chains, "LARGE", 100)
+
+    def of_chain(w: Any, factor: Any) -> dict[str, Any]:
+        return {"sum": jnp.sum(w), "scaled": factor * w}
+
+    w, factor = jax.random.normal(seeds.key(0, "w"), (count, 10)), jnp.arange(1.0, count + 1)
+    of_all = chains.over_chains(posterior, of_chain, count, rows)
+    assert ("scan" in str(jax.make_jaxpr(of_all)(w, factor))) == in_turn
+    found, expected = of_all(w, factor), {"sum": w.sum(1), "scaled": factor[:, None] * w}
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), found, expected)
+
+
+def test_only_a_large_posterior_is_compiled_for_the_widest_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chains.compiled_with(STRETCHED.posterior()) is None
+    monkeypatch.setattr(chains, "LARGE", 0)
+    assert chains.compiled_with(STRETCHED.posterior()) == chains.WIDEST
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert chains.compiled_with(STRETCHED.posterior()) is None
