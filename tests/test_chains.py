@@ -12,9 +12,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
-from problems import CHEAP, STRETCHED
+from problems import CHEAP, STRETCHED, by_rule
 
 from llc import samplers, seeds
 from llc.diagnostics import diagnose
@@ -90,6 +91,21 @@ def test_the_step_that_chains_share_is_their_median() -> None:
     np.testing.assert_allclose(chains.median_step(jnp.asarray([1e-9, 0.5, 0.3, jnp.nan])), 0.3, rtol=1e-6)
     largest = np.finfo(np.float32).max  # as of a flat posterior
     assert (chains.median_step(jnp.full(4, largest)) == largest).all()
+
+
+@pytest.mark.usefixtures("all_are_large")
+def test_two_chains_at_a_time_find_the_closed_form() -> None:
+    found = by_rule("sgld", STRETCHED)
+    llc = diagnose(STRETCHED.a * found.loss.astype(np.float64))
+    assert llc.mcse is not None
+    assert llc.mcse < 0.025 * STRETCHED.llc()
+    assert abs(llc.mean - STRETCHED.llc()) < 4 * llc.mcse
+    assert len(set(found.loss[:, -1].tolist())) == 4  # each its own
+
+
+def test_shapes_are_checked_in_tests() -> None:
+    with pytest.raises(jaxtyping.TypeCheckError):
+        chains.median_step(jnp.ones((2, 2)))
 
 
 @pytest.mark.parametrize(
