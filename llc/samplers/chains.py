@@ -16,7 +16,7 @@ from llc.posterior import Posterior
 from llc.rows import n_rows
 
 # Parameters times rows of a gradient. Chains at once are then no faster, each waits for the longest, and four of SGLD
-# took 1.02 to 1.09 times as long as two and two: eighteen cases of 6,000 to 85,000 parameters and 256 to 4,000 rows.
+# took 1.02 to 1.09 times as long as two and two in 18 of 19 cases of 8,000 to 85,000 parameters, 256 to 4,000 rows.
 LARGE = 1_000_000
 # Where the CPU has them. With 10,500 parameters a step of SGLD took 0.94 to 0.96 of the time and a gradient of HMC
 # 0.96 to 0.98; with 50 one of HMC took 0.8, but MCLMC's 1.2.
