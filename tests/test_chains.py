@@ -120,11 +120,14 @@ def test_chains_of_large_gradients_go_two_at_a_time_or_each_by_itself(
     monkeypatch.setattr(chains, "LARGE", 100)
 
     def of_chain(w: Any, factor: Any) -> dict[str, Any]:
-        return {"sum": jnp.sum(w), "scaled": factor * w}
+        scaled = jax.lax.cond(factor > 0, lambda: factor * w, lambda: jnp.full_like(w, jnp.nan))
+        return {"sum": jnp.sum(w), "scaled": scaled}
 
     w, factor = jax.random.normal(seeds.key(0, "w"), (count, 10)), jnp.arange(1.0, count + 1)
     of_all = chains.over_chains(posterior, of_chain, count, rows)
-    assert ("scan" in str(jax.make_jaxpr(of_all)(w, factor))) == in_turn
+    program = str(jax.make_jaxpr(of_all)(w, factor))
+    assert ("scan[" in program) == in_turn
+    assert ("cond[" in program) == (rows is None)  # of a batch, also of one, both branches are run
     found, expected = of_all(w, factor), {"sum": w.sum(1), "scaled": factor[:, None] * w}
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), found, expected)
 

@@ -34,10 +34,11 @@ def over_chains(
     ----------
     rows
         Of a gradient, where each chain takes as many: of large ones two at once are as fast as any, and stay in cache.
-        None: all of the data, and a chain may wait for others.
+        None: all of the data, and a chain may wait for others; then each goes by itself, and not as a batch of one, of
+        which both branches of a condition would be run.
     """
-    at_once = 1 if rows is None else 2
-    if chains % at_once or not _large(posterior, rows):
+    at_once = None if rows is None else 2
+    if not _large(posterior, rows) or (at_once is not None and chains % at_once):
         return jax.vmap(function)
     return lambda *arrays: jax.lax.map(lambda of_chain: function(*of_chain), arrays, batch_size=at_once)
 
