@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -48,6 +48,14 @@ def load(path: Path, key: str = "data.path", sha256: str | None = None) -> Array
     return arrays
 
 
+def _zip(stream: BinaryIO) -> BinaryIO:
+    """Raise ValueError for what is no npz file: NumPy takes it for a pickle, and tells how to load one."""
+    if not zipfile.is_zipfile(stream):
+        raise ValueError("it is no zip file, or not a whole one; np.savez(path, x=…, y=…) makes one")
+    stream.seek(0)
+    return stream
+
+
 def _read(path: Path, key: str) -> tuple[Arrays, str]:
     """Return what is in a file and the digest of what was read."""
 
@@ -55,7 +63,7 @@ def _read(path: Path, key: str) -> tuple[Arrays, str]:
         return ConfigError(f"{key}={str(path)!r}: {problem}")
 
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(_zip(stream), allow_pickle=False) as file:
             missing = {"x", "y"} - set(file.files)
             if missing:
                 raise refuse(
