@@ -9,8 +9,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig
 
-from llc import commandline, compose, process
+from llc import commandline, process
 from llc.config import ConfigError
+from llc.jobs import compose
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")

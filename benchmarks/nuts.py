@@ -23,10 +23,10 @@ import numpy as np
 from workloads import CHAINS, GAMMA, WORKLOADS, arrays
 
 from llc.config import MlpModel, PosteriorConfig
-from llc.likelihood import batch, negative_log_likelihood
-from llc.models import build
+from llc.loss.likelihood import batch, negative_log_likelihood
 from llc.posterior import Posterior, tempered
 from llc.samplers import load
+from llc.targets.models import build
 
 DRAWS = 50
 

@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import fabricating
 
-from llc import sweep
+from llc.sweeps import sweep
 
 PARTS = ("Snakefile", "train.py", "workflow", "profiles", "conf", "llc", "envs")
 SWEEP = """\
@@ -127,7 +127,7 @@ def main() -> None:
 
         def add_a_value() -> None:
             project.write_sweep(10)
-            project.cpu("python", "-m", "llc.sweep", "big", "conf", "jobs.csv", ".cache/plans")
+            project.cpu("python", "-m", "llc.sweeps.sweep", "big", "conf", "jobs.csv", ".cache/plans")
             project.write_sweep(11)
 
         compare("plan with a value added", project, args.repeat, add_a_value)

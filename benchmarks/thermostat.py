@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from llc import expected, mixing
+from llc.estimates import mixing
+from llc.exact import expected
 
 N, DIM, BATCH, GAMMA = 2000, 10, 32, 1.0
 CHAINS, DRAWS, THIN, WARMUP = 8, 3000, 50, 600

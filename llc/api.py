@@ -14,7 +14,8 @@ from jaxtyping import Float
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from llc import constants, trees
+from llc.compiled import constants
+from llc.compiled.programs import HashablePartial, compiled
 from llc.config import (
     SAMPLERS,
     ConfigError,
@@ -27,16 +28,16 @@ from llc.config import (
     require_number,
 )
 from llc.config.job import PRECISIONS
-from llc.estimator import AtStar
-from llc.gradient_check import require_gradient
-from llc.mean_check import require_mean
-from llc.polish import deficit
+from llc.estimates.estimator import AtStar
+from llc.jobs.restrict import moving
+from llc.loss.gradient_check import require_gradient
+from llc.loss.mean_check import require_mean
+from llc.loss.rows import Data, Loss, Params, Scalar, loss_and_gradient
 from llc.posterior import tempered
-from llc.programs import HashablePartial, compiled
-from llc.restrict import moving
-from llc.rows import Data, Loss, Params, Scalar, loss_and_gradient
 from llc.sampling import Sampled, sample
-from llc.trees import Tree
+from llc.targets import trees
+from llc.targets.polish import deficit
+from llc.targets.trees import Tree
 
 
 def _flattened(

@@ -8,10 +8,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from llc import importable, plan, records, sweep
+from llc import records
 from llc.config import ConfigError
 from llc.files import whole
-from llc.sweepjob import SweepJob
+from llc.planning import plan
+from llc.sweeps import sweep
+from llc.sweeps.sweepjob import SweepJob
+from llc.user import importable
 
 PROJECT = ("Snakefile", "train.py", "pyproject.toml", "README.md", "conf", "envs", "llc", "profiles", "workflow")
 

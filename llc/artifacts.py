@@ -21,11 +21,11 @@ import yaml
 from llc import __version__, code
 from llc.config import Job
 from llc.files import whole, write_json, write_text
-from llc.ids import SCHEMA, run_id, target_id
+from llc.jobs.ids import SCHEMA, run_id, target_id
 from llc.records import METRICS, RUN_INFO, TARGET_INFO, BadRun, given_to_hydra, read_info
 
 if TYPE_CHECKING:
-    from llc.metrics import Estimate
+    from llc.estimates.metrics import Estimate
     from llc.samplers import Trace
 
 PACKAGES = ("jax", "jaxlib", "numpy", "numpyro", "blackjax", "optax", "scipy", "hydra-core")

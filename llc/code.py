@@ -17,11 +17,11 @@ from pathlib import Path
 from llc.config import ConfigError
 
 PACKAGE = Path(__file__).resolve().parent
-STAGES = {"target": "llc.target", "run": "llc.job", "figures": "llc.figures"}
+STAGES = {"target": "llc.targets.target", "run": "llc.job", "figures": "llc.figures"}
 # What these make is in the run id, or is the form of a file and not a number.
 NO_NUMBERS = {
     "llc",
-    *(f"llc.{name}" for name in ("artifacts", "code", "compose", "files", "ids", "locks", "terminal")),
+    *(f"llc.{name}" for name in ("artifacts", "code", "files", "jobs.compose", "jobs.ids", "locks", "terminal")),
 }
 
 IMPORTED_NS = time.time_ns()  # before the modules that make numbers
@@ -147,7 +147,7 @@ def imports(path: Path, name: str) -> set[str]:
             parts = name.split(".") if package else name.split(".")[:-1]
             base = ".".join([*parts[: len(parts) - node.level + 1], *([node.module] if node.module else [])])
             base = base if node.level else (node.module or "")
-            # Of ``from llc import data`` the name is a module; of ``from llc.data import load`` it is not.
+            # Of ``from llc import data`` the name is a module; of ``from llc.targets.data import load`` it is not.
             found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
     return found
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hydra._internal.hydra import Hydra
 
-from llc.compose import NO_PRESETS, SECTIONS, check_keys
 from llc.config import ConfigError
+from llc.jobs.compose import NO_PRESETS, SECTIONS, check_keys
 from llc.records import METRICS, BadRun, given_to_hydra, read_info
 
 SAVED_BY_HYDRA = ("config.yaml", "hydra.yaml", "overrides.yaml")

@@ -13,8 +13,8 @@ from pandas.errors import EmptyDataError, ParserError
 
 from llc import code
 from llc.files import write_json, write_text
-from llc.manifest import MADE, PAGE
 from llc.page import Drawn, page
+from llc.planning.manifest import MADE, PAGE
 from llc.plots import TITLES, along, diagnostics, heat, known, samplers, style, tables, traces, training
 from llc.records import BadRun
 

@@ -14,11 +14,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from llc import locks, records, sweep
+from llc import locks, records
 from llc.archive import archive, jobs_of, own_targets
 from llc.config import ConfigError, require
-from llc.joblist import read_jobs
 from llc.records import METRICS, TARGET_INFO
+from llc.sweeps import sweep
+from llc.tables.joblist import read_jobs
 
 ID = re.compile(r"[0-9a-f]{12}")
 COMPLETE = {"runs": METRICS, "targets": TARGET_INFO}  # the file that makes each complete

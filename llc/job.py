@@ -16,17 +16,22 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from llc import agreement, artifacts, code, constants, elsewhere, known, locks, losses, own, restrict, target
+from llc import artifacts, code, locks
+from llc.compiled import constants
+from llc.compiled.programs import forget
 from llc.config import Job, require
-from llc.data import Dataset
-from llc.estimator import AtStar
-from llc.ids import run_id, target_id
-from llc.likelihood import batch, sufficient_rows
-from llc.metrics import Estimate
-from llc.polish import deficit
+from llc.estimates import agreement
+from llc.estimates.estimator import AtStar
+from llc.estimates.metrics import Estimate
+from llc.jobs import restrict
+from llc.jobs.ids import run_id, target_id
+from llc.loss.likelihood import batch, sufficient_rows
 from llc.posterior import Posterior, inverse_temperature, tempered
-from llc.programs import forget
+from llc.targets import elsewhere, known, losses, target
+from llc.targets.data import Dataset
+from llc.targets.polish import deficit
 from llc.terminal import bar
+from llc.user import own
 
 if TYPE_CHECKING:
     from llc.samplers import Trace

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from llc.config import PosteriorConfig
-from llc.rows import Data, Loss, Params, Scalar, mean_loss, n_rows, take
+from llc.loss.rows import Data, Loss, Params, Scalar, mean_loss, n_rows, take
 
 TRACED = ("data", "full", "w_star", "nbeta", "gamma", "whole_star", "moving", "others")
 

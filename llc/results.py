@@ -11,9 +11,10 @@ import pandas as pd
 import yaml
 from jaxtyping import Float
 
-from llc import gathering, records, summary
+from llc import records, summary
 from llc.config import nearest, require_choice
 from llc.records import TARGET_INFO, Run
+from llc.tables import gathering
 
 if TYPE_CHECKING:
     import arviz

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llc import samplers, seeds
 from llc.config import PosteriorConfig
-from llc.estimator import AtStar, estimate
-from llc.metrics import Estimate
+from llc.estimates.estimator import AtStar, estimate
+from llc.estimates.metrics import Estimate
 from llc.posterior import Posterior, inverse_temperature
 from llc.samplers import Trace
 

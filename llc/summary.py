@@ -15,13 +15,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from llc import code, gathering, manifest
-from llc.accuracy import accuracy
-from llc.failures import log_of, reason
+from llc import code
 from llc.files import whole
-from llc.joblist import FIXED, read_jobs
-from llc.manifest import BEFORE, PAGE
+from llc.planning import manifest
+from llc.planning.failures import log_of, reason
+from llc.planning.manifest import BEFORE, PAGE
 from llc.records import METRICS, BadRun, Run, Value, read_info
+from llc.tables import gathering
+from llc.tables.accuracy import accuracy
+from llc.tables.joblist import FIXED, read_jobs
 
 JOB_COLUMNS = ["job_id", "run_id"]
 COMMON_COLUMNS = ["n_data", "target_params", "seed"]

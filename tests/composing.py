@@ -10,10 +10,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
-from llc.compose import GROUPS, parse, register_schema
 from llc.config import Job
+from llc.jobs.compose import GROUPS, parse, register_schema
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
+TESTS = Path(__file__).resolve().parent
+CONF = TESTS.parent / "conf"
 
 register_schema()
 

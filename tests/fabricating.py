@@ -11,9 +11,9 @@ import numpy as np
 from composing import job
 
 from llc import artifacts, code, summary
-from llc.metrics import Estimate
+from llc.estimates.metrics import Estimate
 from llc.samplers import Trace
-from llc.sweepjob import SweepJob
+from llc.sweeps.sweepjob import SweepJob
 
 CHAINS, DRAWS = 2, 50
 

@@ -11,13 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from llc import expected, samplers, seeds
+from llc import samplers, seeds
 from llc.config import DlnModel, GibbsConfig, HmcConfig, MclmcConfig, NutsConfig, SamplerConfig
-from llc.likelihood import Batch, batch, negative_log_likelihood, sufficient_rows
-from llc.models import build
+from llc.exact import expected
+from llc.loss.likelihood import Batch, batch, negative_log_likelihood, sufficient_rows
 from llc.posterior import Posterior
 from llc.samplers import Trace
 from llc.samplers.rounds import Clock, collect
+from llc.targets.models import build
 
 A, GAMMA = 1000 / np.log(1000), 1.0  # of the monomials
 DRAWS = {"draws": 100}

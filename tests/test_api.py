@@ -14,11 +14,12 @@ import pytest
 from composing import job
 
 import llc
-from llc import expected, target
 from llc import job as jobs
 from llc.config import ConfigError
-from llc.likelihood import Batch
-from llc.mean_check import UNEVEN, is_mean
+from llc.exact import expected
+from llc.loss.likelihood import Batch
+from llc.loss.mean_check import UNEVEN, is_mean
+from llc.targets import target
 
 RNG = np.random.default_rng(0)
 N, SIGMA = 400, 0.7

@@ -186,8 +186,8 @@ HARMLESS: dict[str, Edit] = {
     "a comment in the code": posterior("# why"),
     "a docstring": file("llc/posterior.py", '"""The', '"""Of all posteriors the'),
     "layout": posterior("\n\n"),
-    "the summary's code": file("llc/gathering.py", "SHOWN = 10", "SHOWN = 11"),
-    "the planning's code": file("llc/plan.py", "LISTED = 5", "LISTED = 6"),
+    "the summary's code": file("llc/tables/gathering.py", "SHOWN = 10", "SHOWN = 11"),
+    "the planning's code": file("llc/planning/plan.py", "LISTED = 5", "LISTED = 6"),
     "a comment in the figures' code": file("llc/plots/along.py", "PANELS = 12", "PANELS = 12 #"),
     "a module that nothing imports": new_file("llc/extra.py", "FACTOR = 2\n"),
     "the text of a rule": file(
@@ -259,7 +259,7 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
         {"jobs": 1, "run": 2, **AFTER},
         "",
     ),
-    ("the version of the schema", file("llc/ids.py", "SCHEMA = 1", "SCHEMA = 999"), ALL_NEW, ""),
+    ("the version of the schema", file("llc/jobs/ids.py", "SCHEMA = 1", "SCHEMA = 999"), ALL_NEW, ""),
     # --------------------------------------------------------------------------------------- code
     ("what both stages compute", posterior("EDITED = 1"), ALL, "llc/posterior.py"),
     (
@@ -268,12 +268,17 @@ ROWS: list[tuple[str, Edit, dict[str, int], str]] = [
         ALL,
         "llc/posterior.py",
     ),
-    ("the training", file("llc/training.py", "CHECK_EVERY = 50", "CHECK_EVERY = 25"), ALL, "llc/training.py"),
+    (
+        "the training",
+        file("llc/targets/training.py", "CHECK_EVERY = 50", "CHECK_EVERY = 25"),
+        ALL,
+        "llc/targets/training.py",
+    ),
     (
         "the estimate",
-        file("llc/limits.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02"),
+        file("llc/estimates/limits.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02"),
         {"run": 4, **AFTER},
-        "llc/limits.py",
+        "llc/estimates/limits.py",
     ),
     (
         "one sampler",
@@ -357,7 +362,7 @@ def test_code_keep_keeps_what_other_code_made_and_says_so(project: Project) -> N
 
 def test_a_stale_run_is_made_once_and_then_again_only_when_it_is_stale_again(single: Project) -> None:
     for edit in ("1.02", "1.03"):
-        with file("llc/limits.py", "RHAT_MAX = 1.01", f"RHAT_MAX = {edit}")(single):
+        with file("llc/estimates/limits.py", "RHAT_MAX = 1.01", f"RHAT_MAX = {edit}")(single):
             assert single.planned("single") == RUN_AGAIN
             assert single.snakemake("single").returncode == 0
             assert single.planned("single") == NOTHING
@@ -368,7 +373,7 @@ def test_results_that_are_put_back_from_a_copy_are_as_stale_as_they_were(single:
     """Snakemake has made them again meanwhile, for the same reason, and remembers that."""
     results = single.folder / "results"
     shutil.copytree(results, tmp_path / "copy")
-    with file("llc/limits.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02")(single):
+    with file("llc/estimates/limits.py", "RHAT_MAX = 1.01", "RHAT_MAX = 1.02")(single):
         assert single.snakemake("single").returncode == 0
         for made in results.rglob("*"):  # older files in their places, as from a copy
             if (old := tmp_path / "copy" / made.relative_to(results)).is_file():
@@ -422,5 +427,6 @@ def test_a_plan_is_a_short_table_that_needs_no_jax(project: Project) -> None:
         ["targets", "to"],
     ]
     assert "core-hours, going by 3 finished runs" in text
-    script = "import sys; from llc import plan, sweep; print(sorted({'jax', 'pandas', 'hydra'} & set(sys.modules)))"
+    imports = "import sys; from llc.planning import plan; from llc.sweeps import sweep;"
+    script = f"{imports} print(sorted({{'jax', 'pandas', 'hydra'}} & set(sys.modules)))"
     assert project.command("python", "-c", script).stdout.strip() == "[]"

@@ -41,30 +41,27 @@ def unedited() -> dict[str, dict[str, str]]:
 def test_a_stage_depends_on_what_it_imports() -> None:
     target, run = (set(unedited()[stage]) for stage in ("target", "run"))
     assert (
-        {"llc/target.py", "llc/data.py", "llc/models.py", "llc/likelihood.py", "llc/posterior.py", "llc/seeds.py"}
+        {
+            "llc/targets/target.py",
+            "llc/targets/data.py",
+            "llc/targets/models.py",
+            "llc/loss/likelihood.py",
+            "llc/posterior.py",
+            "llc/seeds.py",
+        }
         < target
         < run
     )
-    assert {"llc/job.py", "llc/estimator.py", "llc/samplers/sgld.py", "llc/samplers/nuts.py"} < run - target
+    assert {"llc/job.py", "llc/estimates/estimator.py", "llc/samplers/sgld.py", "llc/samplers/nuts.py"} < run - target
     assert "llc/samplers/hmc.py" in run  # which nuts imports
     assert "llc/samplers/mclmc.py" not in run
 
 
 def test_nothing_of_planning_and_tables_counts() -> None:
-    counted = {Path(path).relative_to("llc").parts[0].removesuffix(".py") for path in unedited()["run"]}
-    assert not counted & {
-        "config",
-        "compose",
-        "sweep",
-        "points",
-        "plan",
-        "summary",
-        "sweepjob",
-        "manifest",
-        "artifacts",
-        "files",
-        "code",
-        "ids",
+    counted = unedited()["run"]
+    assert not {path.split("/")[1] for path in counted} & {"config", "sweeps", "planning", "tables", "plots", "page"}
+    assert not counted.keys() & {
+        f"llc/{name}.py" for name in ("artifacts", "files", "code", "jobs/compose", "jobs/ids")
     }
 
 
@@ -72,12 +69,12 @@ def test_nothing_of_planning_and_tables_counts() -> None:
     ("path", "old", "new", "target", "run"),
     [
         ("posterior.py", "config.beta0 / math.log(n)", "2 * config.beta0 / math.log(n)", True, True),
-        ("training.py", "CHECK_EVERY = 50", "CHECK_EVERY = 60", True, True),
-        ("estimator.py", "ROUNDING = 8", "ROUNDING = 9", False, True),
+        ("targets/training.py", "CHECK_EVERY = 50", "CHECK_EVERY = 60", True, True),
+        ("estimates/estimator.py", "ROUNDING = 8", "ROUNDING = 9", False, True),
         ("samplers/sgld.py", "import jax\n", "import jax\nX = 1\n", False, True),
         ("samplers/hmc.py", "LONGEST_JITTER = 2.0", "LONGEST_JITTER = 2.1", False, True),
         ("samplers/mclmc.py", "GRADIENTS_PER_STEP = 2", "GRADIENTS_PER_STEP = 3", False, False),
-        ("gathering.py", "SHOWN = 10", "SHOWN = 11", False, False),
+        ("tables/gathering.py", "SHOWN = 10", "SHOWN = 11", False, False),
         ("__init__.py", '__version__ = "', '__version__ = "9', False, False),
     ],
 )  # fmt: skip
@@ -106,7 +103,7 @@ def test_an_edit_in_substance_changes_the_stages_that_use_it(
 )  # fmt: skip
 def test_comments_layout_and_docstrings_do_not_count(package: Path, edit: object) -> None:
     before = unedited()
-    for path in ("posterior.py", "target.py", "samplers/sgld.py", "job.py"):
+    for path in ("posterior.py", "targets/target.py", "samplers/sgld.py", "job.py"):
         file = package / path
         edited = edit(file.read_text())  # type: ignore[operator]
         assert edited != file.read_text()
@@ -118,15 +115,15 @@ def test_a_module_counts_once_something_imports_it(package: Path) -> None:
     before = unedited()
     (package / "extra.py").write_text("FACTOR = 2\n")
     assert now() == before
-    models = package / "models.py"
+    models = package / "targets/models.py"
     models.write_text(models.read_text() + "\n\ndef _later() -> None:\n    from llc.extra import FACTOR\n")
-    assert code.changed(before["target"], now()["target"]) == ["llc/extra.py", "llc/models.py"]
-    models.write_text(models.read_text().replace("from llc.extra import FACTOR", "from . import extra"))
+    assert code.changed(before["target"], now()["target"]) == ["llc/extra.py", "llc/targets/models.py"]
+    models.write_text(models.read_text().replace("from llc.extra import FACTOR", "from .. import extra"))
     assert "llc/extra.py" in now()["target"]
 
 
 def test_a_module_that_is_not_python_is_an_error_that_names_it(package: Path) -> None:
-    (package / "models.py").write_text("def half(")
+    (package / "targets/models.py").write_text("def half(")
     with pytest.raises(ConfigError, match=r"models\.py, line 1: .*; mend it"):
         now()
 

@@ -9,9 +9,11 @@ import pytest
 from conftest import ROOT
 from pages import run_blocks
 
-from llc import expected, limits, reference
+from llc import reference
 from llc.config.job import PosteriorConfig
 from llc.config.samplers import SgldConfig
+from llc.estimates import limits
+from llc.exact import expected
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

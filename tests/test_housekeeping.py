@@ -13,8 +13,9 @@ import pytest
 from fabricating import write_run
 from projects import Project
 
-from llc import housekeeping, locks, summary, sweep, sweepjob
+from llc import housekeeping, locks, summary
 from llc.config import ConfigError
+from llc.sweeps import sweep, sweepjob
 
 ORPHAN = "0123456789ab"
 OUTSIDE = "not in it, because it is outside the project: "

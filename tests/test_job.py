@@ -12,10 +12,12 @@ import pytest
 from composing import job
 from fabricating import write_run
 
-from llc import code, locks, plan, records, sampling, target
+from llc import code, locks, records, sampling
 from llc import job as jobs
 from llc.config import ConfigError
-from llc.ids import run_id, target_id
+from llc.jobs.ids import run_id, target_id
+from llc.planning import plan
+from llc.targets import target
 
 
 def test_the_data_in_float64_are_gone_when_sampling_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,11 +69,11 @@ def test_a_run_is_made_with_the_code_that_trained_its_target(tmp_path: Path) -> 
         folder.mkdir()
     jobs.run(job(*settings, "stage=target"), trained)
     about = json.loads((trained / "target.json").read_text())
-    about["code"] |= {"llc/training.py": "other", "llc/gone.py": "other"}
+    about["code"] |= {"llc/targets/training.py": "other", "llc/gone.py": "other"}
     (trained / "target.json").write_text(json.dumps(about))
     jobs.run(job(*settings, f"target={trained}"), run)
     made_with = records.read_info(run)["code"]
-    assert code.changed(made_with, code.modules("run", ["sgld"])) == ["llc/gone.py", "llc/training.py"]
+    assert code.changed(made_with, code.modules("run", ["sgld"])) == ["llc/gone.py", "llc/targets/training.py"]
     assert plan.run_state(run, ["sgld"], keep_code=False).kind == "stale"
 
 

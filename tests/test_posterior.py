@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from llc import rows
 from llc.config import DlnModel, PosteriorConfig
-from llc.likelihood import batch, negative_log_likelihood, sufficient_rows
-from llc.models import build
+from llc.loss import rows
+from llc.loss.likelihood import batch, negative_log_likelihood, sufficient_rows
+from llc.loss.rows import take
 from llc.posterior import Posterior, inverse_temperature, tempered
-from llc.rows import take
+from llc.targets.models import build
 
 RNG = np.random.default_rng(0)
 

@@ -16,12 +16,14 @@ from composing import CONF, job
 from pages import DOCS, run_blocks
 
 import llc
-from llc import elsewhere, known, restrict, sweep, target
 from llc import job as jobs
 from llc.config import ConfigError
-from llc.data import Dataset
-from llc.ids import run_id, target_id
+from llc.jobs import restrict
+from llc.jobs.ids import run_id, target_id
 from llc.posterior import inverse_temperature
+from llc.sweeps import sweep
+from llc.targets import elsewhere, known, target
+from llc.targets.data import Dataset
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 4))

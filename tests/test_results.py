@@ -14,7 +14,7 @@ from pages import run_blocks
 import llc
 from llc import job as jobs
 from llc.config import ConfigError
-from llc.ids import run_id, target_id
+from llc.jobs.ids import run_id, target_id
 from llc.records import BadTarget
 
 TINY = ["training=truth", "sampler.names=[sgld]", "sampler.sgld.draws=16", "sampler.sgld.thin=2"]

@@ -11,10 +11,11 @@ import pytest
 import yaml
 from tabling import Results, lines, results, write_jobs, write_run
 
-from llc import summary, sweepjob
-from llc.joblist import read_jobs
+from llc import summary
 from llc.records import BadRun
 from llc.summary import aggregate_results, write_failures, write_summary
+from llc.sweeps import sweepjob
+from llc.tables.joblist import read_jobs
 
 __all__ = ["results"]  # a fixture
 

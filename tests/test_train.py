@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from llc import truth
+from llc.exact import truth
 from llc.process import THREADS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +63,7 @@ def test_a_job_writes_the_run_directory(saved: Path) -> None:
 def test_a_job_imports_what_it_runs(saved: Path) -> None:
     lines = (saved.parents[2] / "imported").read_text().splitlines()
     imported = {line.split("|")[-1].strip() for line in lines}
-    assert {"jax", "numpyro", "llc.mixing", "h5netcdf"} <= imported
+    assert {"jax", "numpyro", "llc.estimates.mixing", "h5netcdf"} <= imported
     assert not {"matplotlib", "pandas", "xarray", "arviz", "arviz_stats", "scipy.stats", "scipy.signal"} & imported
 
 
@@ -218,7 +218,7 @@ def test_a_job_that_differs_in_numbers_only_compiles_nothing(tmp_path: Path) -> 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_job_keeps_to_its_threads(threads: int, tmp_path: Path) -> None:
     script = (
-        "from pathlib import Path; from llc import compose, process;"
+        "from pathlib import Path; from llc import process; from llc.jobs import compose;"
         f"process.before_jax({threads}, Path({str(tmp_path)!r}));"
         "import jax.numpy as jnp; (jnp.ones((300, 300)) @ jnp.ones((300, 300))).block_until_ready();"
         "names = [p.read_text().strip() for p in Path('/proc/self/task').glob('*/comm')];"

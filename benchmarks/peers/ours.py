@@ -10,10 +10,10 @@ import numpy as np
 from workloads import CHAINS, GAMMA, WORKLOADS, arrays, report
 
 from llc.config import MlpModel, PosteriorConfig
-from llc.likelihood import batch, negative_log_likelihood
-from llc.models import build
+from llc.loss.likelihood import batch, negative_log_likelihood
 from llc.posterior import tempered
 from llc.samplers import load, steps
+from llc.targets.models import build
 
 BUDGET = 1e9  # no end
 work = WORKLOADS[sys.argv[1]]

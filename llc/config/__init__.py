@@ -1,7 +1,7 @@
 """Schema of ``conf/``: what each key means, its default, and which values are refused.
 
 The dataclasses are Hydra's structured configs: a wrong type or an unknown key fails when a
-configuration is composed, a wrong value when ``llc.compose.parse`` makes a Job of it.
+configuration is composed, a wrong value when ``llc.jobs.compose.parse`` makes a Job of it.
 """
 
 from llc.config.checks import CHANGED, ConfigError, nearest, require, require_choice, require_name, require_number

@@ -20,7 +20,7 @@ class TrainingConfig:
     """How w* is found: an optimizer whose learning rate falls to 0 along a cosine over ``steps``, then polishing.
 
     Polishing is L-BFGS on all the rows, to the minimum within reach of where the optimizer ended, see
-    ``llc/polish.py``. λ̂ of a w* that is none is too low: the column ``llc_deficit`` says by how much.
+    ``llc/targets/polish.py``. λ̂ of a w* that is none is too low: the column ``llc_deficit`` says by how much.
     """
 
     w_star: str = "trained"  # or, without training, teacher: the teacher's own weights; file: those in path

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from docutils.core import publish_parts
 
-from llc import methods
+from llc.page import methods
 from llc.page.runs import details
 from llc.plots.tables import Tables
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from llc.limits import CI_WIDTH
+from llc.estimates.limits import CI_WIDTH
 from llc.plots import style
 from llc.plots.scales import room, set_x, set_y, x_of, y_limits
 from llc.plots.tables import KNOWN, Axis, Tables, file_name, settings, title

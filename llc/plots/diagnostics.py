@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from llc.limits import ESS_MIN, MCSE_TARGET, RHAT_MAX
+from llc.estimates.limits import ESS_MIN, MCSE_TARGET, RHAT_MAX
 from llc.plots import style
 from llc.plots.scales import log_ticks
 from llc.plots.tables import Tables

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from llc.accuracy import CONVERGED, with_gibbs
-from llc.limits import CI_WIDTH
+from llc.estimates.limits import CI_WIDTH
 from llc.plots import style
 from llc.plots.tables import LOG_FROM, Tables
+from llc.tables.accuracy import CONVERGED, with_gibbs
 
 SHOWN = 0.5  # of the deviation; beyond, it is marked at the edge
 # The best reference first.

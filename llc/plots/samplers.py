@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from llc.limits import CI_WIDTH
+from llc.estimates.limits import CI_WIDTH
 from llc.plots import style
 from llc.plots.scales import inside, is_log, y_limits
 from llc.plots.tables import Tables, file_name

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from llc.limits import CI_WIDTH
+from llc.estimates.limits import CI_WIDTH
 from llc.plots.style import number
 from llc.plots.tables import KNOWN, LOG_FROM, Axis
 

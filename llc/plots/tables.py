@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from llc.joblist import FIXED
 from llc.plots.style import escape, is_long, number
+from llc.tables.joblist import FIXED
 
 NO_AXES = {"seed", "sampler.names"}  # replicates; and colours
 TEXT = {"run_id", "sampler", "status", "reason", "code"}  # even where they look like numbers

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from llc.limits import CI_WIDTH
+from llc.estimates.limits import CI_WIDTH
 from llc.plots import style
 from llc.plots.tables import Axis, Tables, settings, title
 

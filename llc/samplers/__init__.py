@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from llc.samplers.trace import Sampler, Trace
+from llc.estimates.trace import Sampler, Trace
 
 
 def load(name: str) -> Sampler:

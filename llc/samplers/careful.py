@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llc.limits import DIVERGENT_MAX
+from llc.estimates.limits import DIVERGENT_MAX
+from llc.estimates.trace import Trace
 from llc.samplers.rounds import State
-from llc.samplers.trace import Trace
 
 CAREFUL = (0.99, 0.998)  # acceptance to tune for where too many draws diverge
 SMALLEST = 1 / 4  # step of a draw, over what it was tuned to, there

@@ -12,8 +12,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Key
 
+from llc.loss.rows import n_rows
 from llc.posterior import Posterior
-from llc.rows import n_rows
 
 # Parameters times rows of a gradient. Chains at once are then no faster, each waits for the longest, and four of SGLD
 # took 1.02 to 1.09 times as long as two and two in 18 of 19 cases of 8,000 to 85,000 parameters, 256 to 4,000 rows.

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from llc.diagnostics import diagnose, settled
+from llc.estimates.diagnostics import diagnose, settled
+from llc.estimates.trace import Trace
 from llc.samplers.rounds import State
 from llc.samplers.steps import ROUNDS_MIN
 from llc.samplers.stopping import CAREFUL_SHARE, ROUND, Stats, joined
-from llc.samplers.trace import Trace
 
 FARTHER = 2.0  # that all rows get for a gradient, at least, if they are to take over
 MEMORIES = 1.5  # of momentum, 1/(1 − c) steps, that are the least for an independent draw: 50 steps at 0.97

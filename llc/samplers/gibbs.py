@@ -13,10 +13,10 @@ import numpy as np
 from jax.lax.linalg import SvdAlgorithm, svd
 from jaxtyping import Array, Float, Key
 
+from llc.estimates.trace import Trace
 from llc.posterior import Posterior
 from llc.samplers.chains import chain_keys
 from llc.samplers.rounds import Clock, collect
-from llc.samplers.trace import Trace
 
 ROUNDING_MAX = 0.1  # ε √(largest curvature) / √γ: a curvature of 0 is then off by 1 % of γ
 
@@ -155,7 +155,7 @@ def _svd(a: Float[Array, "_ _"]) -> tuple[Float[Array, "_ _"], Float[Array, " _"
 
 
 def split(w: Float[Array, " dim"], widths: Sequence[int]) -> Layers:
-    """Cut a flat vector into layers, as ``llc.models`` does; ``widths`` are d_0 … d_L."""
+    """Cut a flat vector into layers, as ``llc.targets.models`` does; ``widths`` are d_0 … d_L."""
     shapes = list(pairwise(widths))
     ends = np.cumsum([d_in * d_out for d_in, d_out in shapes])
     return [part.reshape(shape) for part, shape in zip(jnp.split(w, ends[:-1]), shapes, strict=True)]

@@ -12,12 +12,12 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 from numpyro.infer.hmc import hmc as numpyro_hmc
 
+from llc.estimates.trace import Trace
+from llc.loss.rows import Number
 from llc.posterior import Posterior
-from llc.rows import Number
 from llc.samplers.careful import carefully
 from llc.samplers.chains import by_chain, median_step, over_chains
 from llc.samplers.rounds import Clock, collect
-from llc.samplers.trace import Trace
 
 MAX_STEPS = 1000  # of a trajectory
 LONGEST_JITTER = 2.0  # a trajectory's length is U(0, this) times the mean

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from llc.loss.rows import Params, Scalar, n_rows
 from llc.posterior import Posterior
-from llc.rows import Params, Scalar, n_rows
 from llc.samplers import preconditioner as diagonal
 from llc.samplers import steps
 from llc.samplers.chains import chain_keys, gather_chains, over_chains

@@ -17,13 +17,13 @@ from blackjax.util import generate_unit_vector
 from jaxtyping import Array, Float, Int, Key
 from numpyro.infer.hmc_util import IntegratorState, warmup_adapter
 
+from llc.estimates.trace import Trace
+from llc.loss.rows import Number, Params, Scalar
 from llc.posterior import Posterior
-from llc.rows import Number, Params, Scalar
 from llc.samplers.careful import carefully
 from llc.samplers.chains import by_chain, chain_keys, median_step, over_chains
 from llc.samplers.hmc import LONGEST_JITTER, begin, longest, scales
 from llc.samplers.rounds import Clock, collect
-from llc.samplers.trace import Trace
 
 DIVERGENT = 10.0  # energy error of a trajectory; at a constant speed it stays far below HMC's 1000
 GRADIENTS_PER_STEP = 2  # of the isokinetic McLachlan integrator

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from jaxtyping import Array, Key
 
+from llc.estimates.trace import Trace
 from llc.posterior import Posterior
 from llc.samplers.hmc import sample
-from llc.samplers.trace import Trace
 
 
 def nuts(

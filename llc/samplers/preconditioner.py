@@ -11,7 +11,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from llc.rows import Params
+from llc.loss.rows import Params
 
 DECAY = {"rmsprop": 0.99, "adam": 0.999}  # of V, a step
 DAMPING = 1e-2  # share of the root mean square of √V: about 100 times is the most that a step gains

@@ -12,12 +12,12 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from llc.compiled.program_cache import exported
+from llc.compiled.programs import compile_once
+from llc.estimates.trace import Trace
 from llc.posterior import Posterior, loss_at
-from llc.program_cache import exported
-from llc.programs import compile_once
 from llc.samplers.chains import compiled_with, spread
 from llc.samplers.stopping import ROUND, Rule, Stats, front, joined, per_chain
-from llc.samplers.trace import Trace
 
 State = Any  # of all chains, with a leading axis of chains
 # (state, rounds whose draws are kept, gradients of a chain so far) -> whether to end

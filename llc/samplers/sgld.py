@@ -8,15 +8,15 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
+from llc.estimates.trace import Trace
+from llc.jobs.sgld_defaults import BATCH, momentum_of, takes_all
+from llc.loss.rows import n_rows
 from llc.posterior import Posterior, loss_at
-from llc.rows import n_rows
 from llc.samplers import langevin, steps
 from llc.samplers.full_batch import widened
 from llc.samplers.langevin import State
 from llc.samplers.rounds import Clock, Slow, collect
 from llc.samplers.stopping import ROUND
-from llc.samplers.trace import Trace
-from llc.sgld_defaults import BATCH, momentum_of, takes_all
 
 FLAT = 1.0  # the step where no curvature is found, as at a degenerate w*, until the chain has moved
 

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Key
 
+from llc.loss.rows import Params, Scalar, n_rows
 from llc.posterior import Posterior
-from llc.rows import Params, Scalar, n_rows
 from llc.samplers.stopping import ROUND
 
 # ε q of the steepest direction; the scheme is stable below 4. With momentum its error is of first order, not second: on

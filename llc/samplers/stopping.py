@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from llc.diagnostics import Diagnosis, diagnose, distance, faults, imbalance, settled
-from llc.diagnostics import virial as balance
-from llc.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
+from llc.estimates.diagnostics import Diagnosis, diagnose, distance, faults, imbalance, settled
+from llc.estimates.diagnostics import virial as balance
+from llc.estimates.limits import DIVERGENT_MAX, DRIFT_SETTLED, MCSE_TARGET
 from llc.posterior import Posterior
 
 ROUND = 50  # draws of each chain between two looks; a compiled program is of one round

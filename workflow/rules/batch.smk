@@ -1,6 +1,6 @@
 """Many small jobs: batches of them share a process, and a run or a target is what its batch has made."""
 
-from llc import batches
+from llc.planning import batches
 
 BATCHES = CACHE / "batches"
 OF_RUN, OF_TARGET = {}, {}

@@ -10,9 +10,11 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from llc import locks, plan, progress, sweep
+from llc import locks
+from llc.planning import plan, progress
+from llc.sweeps import sweep
 from llc.config import ConfigError, nearest
-from llc.stamps import not_ahead
+from llc.planning.stamps import not_ahead
 
 ROOT = Path(workflow.basedir)
 CONF = ROOT / "conf"

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from llc import plan, sweepjob
+from llc.planning import plan
+from llc.sweeps import sweepjob
 from llc.files import write_text
-from llc.stamps import not_ahead, stamp
+from llc.planning.stamps import not_ahead, stamp
 
 
 # What has not changed is no input: a finished run does not depend on its target any more, and

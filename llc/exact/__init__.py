@@ -1,0 +1,1 @@
+"""Closed forms: the global λ, λ at given weights, exact values at finite n."""

@@ -1,0 +1,1 @@
+"""A sweep: its file, its combinations, its jobs, and what is kept of them."""

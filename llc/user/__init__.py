@@ -1,0 +1,1 @@
+"""A user's own code and files, found and checked."""

@@ -1,0 +1,64 @@
+"""Numbers that are too coarse for an estimate are told, though all samplers agree in them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import llc
+from llc.estimates.estimator import AtStar, estimate
+from llc.estimates.trace import Trace
+
+NBETA, DIM = 100.0, 3
+DRAWS = np.random.default_rng(0).gamma(1.5, size=(4, 2000))
+MCSE = float(DRAWS.std()) / np.sqrt(DRAWS.size)
+
+
+def verdict(star: float = 0.0, spacing: float = 0.0, step_size: float | None = None) -> tuple[str, str]:
+    """Return the verdict on independent draws, of an sd of 1 in each parameter."""
+    stats = {"distance2": np.random.default_rng(1).chisquare(DIM, size=DRAWS.shape)}
+    excess = None
+    if step_size is not None:
+        stats["step_size"], excess = np.full(DRAWS.shape, step_size), np.zeros(DRAWS.shape)
+    trace = Trace(
+        DRAWS / NBETA, n_grad_evals=1.0, stats=stats, star={"loss": star / NBETA}, spacing=spacing, excess=excess
+    )
+    n = 1000
+    found = estimate(trace, AtStar(0.0, 0.0, 0.0), n=n, beta=NBETA / n, gamma=1.0, n_params=DIM)
+    return found.status, found.reason
+
+
+def test_a_loss_at_w_star_that_is_off_by_more_than_the_error_is_told() -> None:
+    assert verdict(star=0.7 * MCSE)[0] == "ok"
+    status, reason = verdict(star=-1.5 * MCSE)
+    assert status == "not_converged"
+    assert reason.startswith(f"nβ L_n(w*) is off by {1.5 * MCSE:.2g}")
+    assert reason.endswith("must be drawn from a seed")  # as no rounding of a loss of 0 is
+
+
+def test_parameters_that_move_by_few_of_the_numbers_there_are_are_told() -> None:
+    assert verdict(spacing=0.04)[0] == "ok"
+    status, reason = verdict(spacing=0.06)
+    assert (status, reason[:21]) == ("not_converged", "w is rounded to 0.06,")
+    assert verdict(spacing=0.04, step_size=0.1)[0] == "not_converged"  # the noise of a step is smaller than the sd
+
+
+def in_seconds(w: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
+    """Squares of a line in time, which is given in seconds since long ago: 128 of them are one in float32."""
+    return jnp.mean((batch["y"] - w * (batch["t"] - batch["t0"]) / 1000) ** 2) / 0.18
+
+
+@pytest.mark.parametrize(("precision", "status"), [("float32", "not_converged"), ("float64", "ok")])
+def test_data_that_lose_their_digits_are_told_and_keep_them_in_float64(precision: str, status: str) -> None:
+    t = 1.7e9 + 2.0 * np.arange(1800)
+    u = (t - 1.7e9 - 1800) / 1000
+    y = 1.5 * u + 0.3 * np.random.default_rng(0).normal(size=len(u))
+    data = {"y": y, "t": t, "t0": np.array(1.7e9 + 1800)}
+    w_star = np.array(u @ y / (u @ u))
+    found = llc.estimate(in_seconds, w_star, data, "hmc", evaluate={"same": data}, precision=precision).estimate
+    others = found.elsewhere
+    assert found.status == status, found.reason
+    assert (others["llc_mean_same"] is None) == (status != "ok")
+    if status == "ok":
+        assert found.llc_mean == pytest.approx(0.5, abs=4 * found.llc_mcse)
+        assert others["llc_mean_same"] == pytest.approx(found.llc_mean)
