@@ -12,12 +12,14 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Key
 
-from llc.loss.rows import n_rows
+from llc.loss.rows import BLOCK, n_rows
 from llc.posterior import Posterior
 
 # Parameters times rows of a gradient. Chains at once are then no faster, each waits for the longest, and four of SGLD
 # took 1.02 to 1.09 times as long as two and two in 18 of 19 cases of 8,000 to 85,000 parameters, 256 to 4,000 rows.
 LARGE = 1_000_000
+# Of at most a block of rows: one chain at a time took 0.92 to 0.99 of what two took, in seven cases like those.
+HUGE = 5_000_000
 # Where the CPU has them. With 10,500 parameters a step of SGLD took 0.94 to 0.96 of the time and a gradient of HMC
 # 0.96 to 0.98; with 50 one of HMC took 0.8, but MCLMC's 1.2.
 WIDEST = {"xla_cpu_prefer_vector_width": 512}
@@ -33,19 +35,19 @@ def over_chains(
     Parameters
     ----------
     rows
-        Of a gradient, where each chain takes as many: of large ones two at once are as fast as any, and stay in cache.
+        Of a gradient, where each chain takes as many: of large ones two at once stay in cache, of huge ones one does.
         None: all of the data, and a chain may wait for others; then each goes by itself, and not as a batch of one, of
         which both branches of a condition would be run.
     """
-    at_once = None if rows is None else 2
-    if not _large(posterior, rows) or (at_once is not None and chains % at_once):
+    at_once = None if rows is None or _size(posterior, min(rows, BLOCK)) >= HUGE else 2
+    if _size(posterior, rows) < LARGE or (at_once is not None and chains % at_once):
         return jax.vmap(function)
     return lambda *arrays: jax.lax.map(lambda of_chain: function(*of_chain), arrays, batch_size=at_once)
 
 
 def compiled_with(posterior: Posterior) -> dict[str, int] | None:
     """Return XLA's options for what advances the chains."""
-    return WIDEST if _large(posterior) and jax.default_backend() == "cpu" else None
+    return WIDEST if _size(posterior) >= LARGE and jax.default_backend() == "cpu" else None
 
 
 def spread(
@@ -65,7 +67,7 @@ def spread(
     """
     chains = len(jax.tree.leaves(state)[0])
     devices = max(n for n in range(1, jax.local_device_count() + 1) if chains % n == 0)
-    if devices == 1 or jax.default_backend() != "cpu" or not _large(posterior):
+    if devices == 1 or jax.default_backend() != "cpu" or _size(posterior) < LARGE:
         return advance, posterior, state, static
     mesh = Mesh(jax.local_devices()[:devices], (DEVICES,))
     placed = {id(a): jax.device_put(a, NamedSharding(mesh, EVERYWHERE)) for a in jax.tree.leaves(posterior)}
@@ -129,6 +131,6 @@ def by_chain(stats: dict[str, Array]) -> dict[str, Array]:
     return {name: values.swapaxes(0, 1) for name, values in stats.items()}
 
 
-def _large(posterior: Posterior, rows: int | None = None) -> bool:
+def _size(posterior: Posterior, rows: int | None = None) -> int:
     whole = posterior.w_star if posterior.whole_star is None else posterior.whole_star
-    return whole.size * (rows or n_rows(posterior.full)) >= LARGE
+    return whole.size * (rows or n_rows(posterior.full))
