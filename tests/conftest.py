@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 # The files that take longest, which are handed out first: one of them last leaves a worker without any.
-SLOW = ("caching", "train", "faults", "housekeeping", "workflow", "batch", "samplers", "gibbs", "monomials")
+SLOW = ("caching", "train", "faults", "housekeeping", "workflow", "worker", "samplers", "gibbs", "monomials")
 
 # Read by JAX when it is imported, so set before any test module imports it.
 os.environ["NPROC"] = os.environ["JAX_NUM_CPU_DEVICES"] = "1"

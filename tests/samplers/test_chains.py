@@ -109,16 +109,23 @@ def test_shapes_are_checked_in_tests() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "rows", "huge", "in_turn"),
-    [(4, 10, 101, True), (4, 9, 101, False), (3, 10, 101, False), (3, None, 101, True), (3, 10, 100, True)],
-    ids=["two and two", "of a small batch all at once", "three are no pairs", "of all rows each by itself", "huge"],
+    ("count", "rows", "block", "in_turn"),
+    [(4, 10, 9, True), (4, 9, 9, False), (3, 10, 9, False), (3, None, 9, True), (3, 10, 10, True)],
+    ids=[
+        "two and two",
+        "of a small batch all at once",
+        "three are no pairs",
+        "of all rows each by itself",
+        "of huge blocks too",
+    ],
 )
 def test_chains_of_large_gradients_go_two_at_a_time_or_each_by_itself(
-    count: int, rows: int | None, huge: int, in_turn: bool, monkeypatch: pytest.MonkeyPatch
+    count: int, rows: int | None, block: int, in_turn: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     posterior = STRETCHED.regression()  # 10 parameters, 10 rows
     monkeypatch.setattr(chains, "LARGE", 100)
-    monkeypatch.setattr(chains, "HUGE", huge)
+    monkeypatch.setattr(chains, "HUGE", 100)
+    monkeypatch.setattr(chains, "BLOCK", block)
 
     def of_chain(w: Any, factor: Any) -> dict[str, Any]:
         scaled = jax.lax.cond(factor > 0, lambda: factor * w, lambda: jnp.full_like(w, jnp.nan))
@@ -128,7 +135,7 @@ def test_chains_of_large_gradients_go_two_at_a_time_or_each_by_itself(
     of_all = chains.over_chains(posterior, of_chain, count, rows)
     program = str(jax.make_jaxpr(of_all)(w, factor))
     assert ("scan[" in program) == in_turn
-    assert ("cond[" in program) == (rows is None or huge == 100)  # of a batch, also of one, both branches are run
+    assert ("cond[" in program) == (rows is None or block == 10)  # of a batch, also of one, both branches are run
     found, expected = of_all(w, factor), {"sum": w.sum(1), "scaled": factor[:, None] * w}
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), found, expected)
 

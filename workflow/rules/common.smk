@@ -11,10 +11,10 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from llc import locks
-from llc.planning import plan, progress
-from llc.sweeps import sweep
 from llc.config import ConfigError, nearest
+from llc.planning import plan, progress
 from llc.planning.stamps import not_ahead
+from llc.sweeps import sweep
 
 ROOT = Path(workflow.basedir)
 CONF = ROOT / "conf"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from llc.planning import plan
-from llc.sweeps import sweepjob
 from llc.files import write_text
+from llc.planning import plan
 from llc.planning.stamps import not_ahead, stamp
+from llc.sweeps import sweepjob
 
 
 # What has not changed is no input: a finished run does not depend on its target any more, and
