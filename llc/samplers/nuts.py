@@ -6,7 +6,8 @@ from jaxtyping import Array, Key
 
 from llc.estimates.trace import Trace
 from llc.posterior import Posterior
-from llc.samplers.hmc import sample
+from llc.samplers.hmc import advance
+from llc.samplers.trajectories import sample
 
 
 def nuts(
@@ -37,6 +38,6 @@ def nuts(
     the multinomial variant that NumPyro has. Phan et al. (2019), arXiv 1912.11554.
     """
     return sample(
-        key, posterior, target_accept, None,
-        max_tree_depth=max_tree_depth, warmup=warmup, draws=draws, chains=chains, budget=budget,
+        key, posterior, advance, target_accept, None,
+        warmup=warmup, draws=draws, chains=chains, budget=budget, max_tree_depth=max_tree_depth,
     )  # fmt: skip

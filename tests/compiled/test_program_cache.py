@@ -114,7 +114,7 @@ def test_what_it_comes_from_is_in_its_name(monkeypatch: pytest.MonkeyPatch) -> N
     others = [
         program_cache._key(*rounds_of(of, {"thin": 3})),
         program_cache._key(*rounds_of(of, {"batch": 8})),
-        program_cache._key(*rounds_of(of, advance=hmc._advance)),
+        program_cache._key(*rounds_of(of, advance=hmc.advance)),
         program_cache._key(*rounds_of(posterior("data.n_data=41"))),
         program_cache._key(*rounds_of(posterior("model.activation=relu"))),
         program_cache._key(*rounds_of(replace(of, linear_widths=(3, 1)))),

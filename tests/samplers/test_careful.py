@@ -12,10 +12,10 @@ from llc import seeds
 from llc.estimates.diagnostics import diagnose
 from llc.estimates.limits import DIVERGENT_MAX
 from llc.estimates.trace import Trace
-from llc.samplers import hmc, mclmc, stopping
+from llc.samplers import stopping, trajectories
 from llc.samplers.careful import SMALLEST, carefully
-from llc.samplers.hmc import scales
 from llc.samplers.rounds import Clock, collect
+from llc.samplers.trajectories import scales
 
 FIRST, THEN = DIVERGENT_MAX / 2, 1.0
 
@@ -125,8 +125,7 @@ def test_a_posterior_a_hundred_times_wider_than_a_trajectory_is_sampled(name: st
 @pytest.mark.parametrize("name", ["hmc", "nuts", "mclmc"])
 def test_steps_of_many_sizes_leave_the_posterior_as_it_is(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def draw(smallest: float) -> Trace:
-        module = mclmc if name == "mclmc" else hmc
-        monkeypatch.setattr(module, "carefully", lambda run, accept, draws: run(accept, smallest))
+        monkeypatch.setattr(trajectories, "carefully", lambda run, accept, draws: run(accept, smallest))
         return by_rule(name, STRETCHED, draws=1500)
 
     usual, trace = draw(1.0), draw(1 / 4)

@@ -17,7 +17,7 @@ from llc.config import SamplerConfig
 from llc.estimates.diagnostics import virial
 from llc.loss.likelihood import Batch
 from llc.posterior import Posterior
-from llc.samplers import Trace, hmc, langevin, mclmc, sgld
+from llc.samplers import Trace, hmc, langevin, mclmc, sgld, trajectories
 
 ACCURATE = {"hmc": {"draws": 4000}, "nuts": {"draws": 2000}, "mclmc": {"draws": 3000}}
 
@@ -151,7 +151,7 @@ def test_work_is_counted_in_gradients_of_the_full_loss() -> None:
     key = seeds.key(0, "mclmc")
     found, more = (mclmc.mclmc(key, posterior, **{**CHEAP["mclmc"], "draws": draws}) for draws in (100, 150))
     assert more.n_grad_evals - found.n_grad_evals == 2 * more.stats["n_steps"][:, 100:].sum()
-    assert 0 < found.n_grad_evals - 2 * found.stats["n_steps"].sum() <= 2 * 4 * 500 * hmc.TUNING_STEPS
+    assert 0 < found.n_grad_evals - 2 * found.stats["n_steps"].sum() <= 2 * 4 * 500 * trajectories.TUNING_STEPS
 
 
 def test_a_transition_of_mclmc_is_that_of_blackjax() -> None:
@@ -180,7 +180,7 @@ def test_a_transition_of_mclmc_is_that_of_blackjax() -> None:
 
 def test_chains_begin_with_what_the_posterior_says_at_w_star() -> None:
     posterior, key = OFF_MINIMUM.posterior(), jax.random.key(0)
-    at = mclmc._state(hmc.begin(key, posterior, chains=2)).at
+    at = trajectories.begin(key, posterior, chains=2)
     potential, slope = jax.value_and_grad(posterior.potential)(posterior.w_star)
     assert potential > 0
     np.testing.assert_allclose(at.potential_energy, [potential, potential], rtol=1e-5)
@@ -194,7 +194,7 @@ def test_chains_begin_with_what_the_posterior_says_at_w_star() -> None:
 def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
     dim, chains = 1_000_000, 2
     posterior, key = Quadratic(np.ones(dim), a=10.0, gamma=1.0).posterior(), seeds.key(0, "k")
-    advance = {"sgld": langevin.advance, "mclmc": mclmc._advance}.get(name, hmc._advance)
+    advance = {"sgld": langevin.advance, "mclmc": mclmc.advance}.get(name, hmc.advance)
     hyper, static, more = {
         "sgld": (
             (jnp.float32(0.0), jnp.float32(0.0)),
@@ -208,8 +208,7 @@ def test_memory_does_not_grow_with_draws_times_parameters(name: str) -> None:
     if name == "sgld":
         state = langevin.start(key, posterior.w_star, hyper[1], 1e-3, scaled=True, chains=chains)
     else:
-        state = hmc.begin(key, posterior, chains=chains)
-        state = mclmc._state(state) if name == "mclmc" else state
+        state = trajectories.begin(key, posterior, chains=chains)
 
     lowered = advance.lower(key, posterior, state, *hyper, draws=1100, **static, **more)
     sizes = lowered.compile().memory_analysis()
