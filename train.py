@@ -20,12 +20,12 @@ def main(config: DictConfig) -> None:
     try:
         job = compose.parse(config, Path(hydra.utils.get_original_cwd()))
         process.before_jax(job.threads, Path(__file__).resolve().parent / ".cache" / "jax")
+        start = time.perf_counter()
+        from llc import job as jobs  # imports JAX, which reads the number of threads once
+
+        jobs.run(job, Path(HydraConfig.get().runtime.output_dir), time.perf_counter() - start)
     except ConfigError as error:
         raise ConfigCompositionException(f"train.py: {error}") from None  # printed without a traceback
-    start = time.perf_counter()
-    from llc import job as jobs  # imports JAX, which reads the number of threads once
-
-    jobs.run(job, Path(HydraConfig.get().runtime.output_dir), time.perf_counter() - start)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from llc import artifacts, code, locks
 from llc.compiled import constants
 from llc.compiled.programs import forget
-from llc.config import Job, require
+from llc.config import ConfigError, Job, require
 from llc.estimates import agreement
 from llc.estimates.estimator import AtStar
 from llc.estimates.metrics import Estimate
@@ -70,11 +70,14 @@ def run(job: Job, folder: Path, import_s: float = 0.0) -> None:
                 log.info("another process has made it meanwhile")
                 return
             if other := artifacts.taken_by(folder, job):
-                raise RuntimeError(f"hydra.run.dir={folder}: {other} is in it; give each its own, or delete it")
+                raise ConfigError(f"hydra.run.dir={folder}: {other} is in it; give each its own, or delete it")
             forget()
             # A block and not a global switch: a multirun may mix precisions in one process.
             with jax.enable_x64(job.precision == "float64"):
                 _run(job, folder, timings)
+    except ConfigError as error:  # which says all, wherever it was found
+        log.error("the job failed: %s", error)
+        raise
     except SystemExit as end:
         log.exception("the job failed")
         raise RuntimeError(f"the job's own code has called sys.exit({end.code!r})") from end

@@ -14,6 +14,8 @@ import numpy as np
 import yaml
 from jaxtyping import Float
 
+from llc.config import ConfigError
+
 METRICS = "metrics_summary.csv"
 RUN_INFO = "run_info.json"
 TARGET_INFO = "target.json"
@@ -28,7 +30,7 @@ class BadRun(ValueError):
     """A run directory that does not hold what it must. The message names the file and the fix."""
 
 
-class BadTarget(ValueError):
+class BadTarget(ConfigError):
     """A target directory that does not hold what it must. The message names the folder and the fix."""
 
     def __init__(self, folder: Path, problem: str, fix: str = "delete the folder and it is trained again") -> None:

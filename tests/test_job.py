@@ -130,7 +130,7 @@ def test_a_job_leaves_the_result_of_another_in_its_folder(
     write_run(tmp_path, "0123456789ab", {"sgld": 1.0})
     before = (tmp_path / "metrics_summary.csv").read_text()
     monkeypatch.setattr(locks, "alone", lambda _: nullcontext(waited))
-    with pytest.raises(RuntimeError, match="run 0123456789ab is in it; give each its own, or delete it"):
+    with pytest.raises(ConfigError, match="run 0123456789ab is in it; give each its own, or delete it"):
         jobs.run(job(f"stage={stage}"), tmp_path)
     assert (tmp_path / "metrics_summary.csv").read_text() == before
 
@@ -147,7 +147,7 @@ def test_a_run_leaves_the_target_of_a_sweep(tmp_path: Path) -> None:
     folder = tmp_path / target_id(of)
     jobs.run(of, folder)
     before = (folder / "target.json").read_text()
-    with pytest.raises(RuntimeError, match=f"target {folder.name} is in it; give each its own"):
+    with pytest.raises(ConfigError, match=f"target {folder.name} is in it; give each its own"):
         jobs.run(job("model=quadratic", "data=small", "seed=9"), folder)
     assert (folder / "target.json").read_text() == before
 
@@ -155,5 +155,5 @@ def test_a_run_leaves_the_target_of_a_sweep(tmp_path: Path) -> None:
 def test_a_target_leaves_the_run_of_its_own_job(tmp_path: Path) -> None:
     of = job("stage=target")
     write_run(tmp_path, run_id(of), {"sgld": 1.0})
-    with pytest.raises(RuntimeError, match="is in it; give each its own"):
+    with pytest.raises(ConfigError, match="is in it; give each its own"):
         jobs.run(of, tmp_path)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,23 @@ def test_bad_input_is_one_clear_error_before_any_work(argument: str, message: st
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("outputs/*/*/config.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("argument", "folder", "message"),
+    [
+        ("target=nowhere", "new", "there is no such folder; target=null trains w* here"),
+        ("seed=4", "saved", "is in it; give each its own"),
+    ],
+)
+def test_what_is_refused_where_it_is_needed_is_one_clear_error(
+    argument: str, folder: str, message: str, saved: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(saved, tmp_path / "saved")
+    done = train(tmp_path, *TINY, argument, f"hydra.run.dir={folder}")
+    assert done.returncode != 0
+    assert message in done.stderr.splitlines()[-3]
+    assert "Traceback" not in done.stderr + done.stdout + (tmp_path / folder / "train.log").read_text()
 
 
 def test_a_users_arrays_are_found_from_where_the_command_is_started(tmp_path: Path) -> None:

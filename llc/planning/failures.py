@@ -9,7 +9,7 @@ from llc import locks
 from llc.records import SNAKEMAKE_LOG, TARGET_INFO
 
 OWN_ERROR = "train.py: "  # how it begins when it refuses a configuration
-# A class by a name that says so, or a module's of two words: llc.records.BadTarget: …
+# A class by a name that says so, or a module's of two words: mine.BadShape: …
 EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*((Error|Exception|Interrupt|Exit|Failure)\b|\.[A-Z][a-z]+[A-Z]\w*:)")
 
 

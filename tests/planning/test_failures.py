@@ -36,7 +36,7 @@ def test_failures_are_the_jobs_without_a_result(results: Results) -> None:
             "FloatingPointError: L_n(w*) is nan",
         ),
         ("jaxlib._jax.XlaRuntimeError: RESOURCE_EXHAUSTED\n", "jaxlib._jax.XlaRuntimeError: RESOURCE_EXHAUSTED"),
-        ("llc.records.BadTarget: target='x': it is damaged\n", "llc.records.BadTarget: target='x': it is damaged"),
+        ("mine.BadShape: (3, 4)\n", "mine.BadShape: (3, 4)"),
         ("Traceback (most recent call last):\nMemoryError\n", "MemoryError"),
         ("Traceback (most recent call last):\nKeyboardInterrupt\n", "KeyboardInterrupt"),
         ("ValueError: \xe9\n", "ValueError: \xe9"),
