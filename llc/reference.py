@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from llc.config import data, job, models, samplers
+from llc.jobs.compose import GROUPS
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
@@ -41,7 +42,6 @@ SECTIONS = [
     ("`mclmc`", samplers, "MclmcConfig", "sampler.mclmc."),
     ("`gibbs`", samplers, "GibbsConfig", "sampler.gibbs."),
 ]
-GROUPS = ("data", "model", "training", "posterior", "sampler", "sweep")
 
 
 def page() -> str:

@@ -34,8 +34,9 @@ def build(job: Job, model: Model, data: Dataset) -> tuple[Loss, Dataset]:
         If a user's own loss is not what it must be.
     """
     if "." in job.loss:
-        loss_fn = HashablePartial(_mean, model.apply, hashable(own.load("loss", job.loss, own.folder(job))))
-        _check_own(job, loss_fn.args[1], loss_fn, model, data)
+        of_row = hashable(own.load("loss", job.loss, own.folder(job)))
+        loss_fn = HashablePartial(_mean, model.apply, of_row)
+        _check_own(job, of_row, loss_fn, model, data)
         return loss_fn, data
     if data.y.dtype.kind == "f" and data.y.ndim == 1:
         data = data._replace(y=data.y[:, None], y_test=data.y_test[:, None])
