@@ -101,6 +101,8 @@ def explain(error: Exception) -> str:
     message = " ".join(text[: key.start()].split())
     hint = f"; +{key[1]} adds it" if key[1].startswith(FREE) else nearest(key[1], known_keys())
     hint = hint if "not in" in message else ""
+    if "of type 'list' could not be converted" in message:
+        hint = "; the values of a sweep are a text: 1,2,3"
     return f"{key[1]}: {message}{hint}"
 
 

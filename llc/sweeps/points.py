@@ -114,7 +114,9 @@ def _axis(text: str) -> tuple[str, list[str]]:
 
 
 def _check_column(key: str) -> None:
-    """Raise ConfigError for a swept key that has the name of another column of the tables."""
+    """Raise ConfigError for a swept key that is not of a job, or has the name of another column of the tables."""
+    if re.match(r"hydra\b", key):
+        raise ConfigError(f"{key}: is Hydra's, not a job's; leave it out: the workflow gives each job its folder")
     if key == column_of(key) and (key in COLUMNS or OF_SAMPLERS.match(key)):
         raise ConfigError(f"{key}: is another column of the tables; give it another name, such as my_{key}")
 
