@@ -35,7 +35,7 @@ def modules(stage: str, samplers: Iterable[str] = ()) -> dict[str, str]:
     Parameters
     ----------
     stage
-        ``target`` or ``run``. A run samples around a target, so its modules count too.
+        ``target``, ``run`` or ``figures``. A run samples around a target, so its modules count too.
     samplers
         The samplers of the run: the code of the others is not its own.
 

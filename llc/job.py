@@ -60,7 +60,8 @@ def run(job: Job, folder: Path, import_s: float = 0.0) -> None:
     constants.by_precision()
     try:
         # Now, for it is now that the code is imported: what is edited later is not what makes the numbers.
-        code.modules("run", job.sampler.names)
+        for stage in ("target", "run"):
+            code.modules(stage, job.sampler.names)
         if job.stage == "run":
             with timings.measure("import"):  # seconds, which a target has no use for
                 for name in ("sampling", *(f"samplers.{name}" for name in job.sampler.names)):

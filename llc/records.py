@@ -75,6 +75,7 @@ def read_info(folder: Path) -> dict[str, Any]:
                 type(file["bytes"]) is not int or type(file["sha256"]) is not str for file in files
             )
             wrong += ["timings_s"] * any(type(each) not in (int, float) for each in seconds)
+            wrong += ["target"] * (not {"n_params", "stopped", "w_star_sha256"} <= about["target"].keys())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadRun(f"{path}: not readable ({error!r}); {REMEDY.format(folder)}") from None
     if wrong or set(about["files"]) != {METRICS, "config.yaml", "traces.nc"}:

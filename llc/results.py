@@ -74,7 +74,7 @@ class SweepRun:
         about, w_star = records.read_target(folder, self.config.get("checkpoint"))
         if about["target_id"] != target_id:
             raise records.BadTarget(folder, f"it is target {about['target_id']}, the run is of {target_id}")
-        if any(about.get(key) != self.info["target"].get(key) for key in ("loss", "grad_norm")):
+        if about["w_star_sha256"] != self.info["target"]["w_star_sha256"]:
             raise records.BadTarget(
                 folder, "it was trained anew after the run", "run the sweep again with --config again=run"
             )

@@ -58,7 +58,24 @@ def test_the_code_that_is_recorded_is_that_which_is_imported(tmp_path: Path, mon
     monkeypatch.setattr(locks, "alone", alone)
     with pytest.raises(InterruptedError):
         jobs.run(job("sampler.names=[sgld,nuts]"), tmp_path)
-    assert happened == ["digested", "llc.sampling", "llc.samplers.sgld", "llc.samplers.nuts"]
+    assert happened == ["digested", "digested", "llc.sampling", "llc.samplers.sgld", "llc.samplers.nuts"]
+
+
+def test_code_that_is_edited_while_a_target_trains_is_not_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = target.problem
+
+    def edited_meanwhile(of: Any) -> target.Problem:
+        monkeypatch.setattr(code, "substance", lambda _: "edited")
+        return make(of)
+
+    monkeypatch.setattr(target, "problem", edited_meanwhile)
+    code._modules.cache_clear()
+    jobs.run(job("stage=target", "model=quadratic", "data=small"), tmp_path)
+    recorded = json.loads((tmp_path / "target.json").read_text())["code"]
+    assert len(recorded) > 10
+    assert "edited" not in recorded.values()
 
 
 def test_a_run_is_made_with_the_code_that_trained_its_target(tmp_path: Path) -> None:

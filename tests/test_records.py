@@ -64,6 +64,7 @@ def test_a_record_that_is_none_is_refused_by_name(run: Path, text: str) -> None:
         ("files", {}),
         ("files", {key: {"bytes": "many", "sha256": "0"} for key in FILES}),
         ("files", {key: {"bytes": 1, "sha256": None} for key in FILES}),
+        ("target", {"n_params": 51, "stopped": "polished"}),
         ("threads", "one"),
         ("timings_s", None),
         ("timings_s", {"sample": None}),

@@ -1,5 +1,6 @@
 """A sweep's results in a notebook."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pages import run_blocks
 
 import llc
 from llc import job as jobs
+from llc import records
 from llc.config import ConfigError
 from llc.jobs.ids import run_id, target_id
 from llc.records import BadTarget
@@ -103,7 +105,10 @@ def test_what_is_not_there_is_an_error_that_names_what_is(results: Path, tmp_pat
         _ = llc.load_sweep("digits", copy).runs[0].w_star
     shutil.rmtree(first)
     shutil.copytree(results / "targets" / first.name, first)
-    about = json.loads((first / "target.json").read_text())
-    (first / "target.json").write_text(json.dumps(about | {"loss": about["loss"] * (1 + 1e-15)}))
+    about, other = json.loads((first / "target.json").read_text()), records.read_target(first)[1] * 2
+    np.savez(first / "target.npz", w_star=other)
+    (first / "target.json").write_text(
+        json.dumps(about | {"w_star_sha256": hashlib.sha256(other.tobytes()).hexdigest()})
+    )
     with pytest.raises(BadTarget, match="it was trained anew after the run"):
         _ = llc.load_sweep("digits", copy).runs[0].w_star

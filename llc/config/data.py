@@ -35,9 +35,7 @@ class TeacherData:
         # No noise has two spellings; both become one, so that both have one run id.
         if self.noise == "none" or self.noise_scale == 0:
             self.noise, self.noise_scale = "none", 0.0
-        if self.sigma is None:
-            self.sigma = self.noise_scale or 1.0
-        require(self.sigma > 0, "data.sigma", self.sigma, "above 0")
+        require(self.sigma is None or self.sigma > 0, "data.sigma", self.sigma, "above 0, or null")
 
 
 @dataclass

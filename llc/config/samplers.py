@@ -107,10 +107,10 @@ class MclmcConfig:
 class GibbsConfig:
     """Block Gibbs sampling, exact: of deep linear networks with real targets only."""
 
-    warmup: int = 0  # sweeps that are dropped in any case
-    draws: int | None = None  # one sweep each; null: until converged
+    warmup: int = 0  # passes over the layers that are dropped in any case
+    draws: int | None = None  # one pass each; null: until converged
     chains: int = 4
-    budget: float = BUDGET  # a sweep is a gradient for each layer
+    budget: float = BUDGET  # a pass is a gradient for each layer
 
     def __post_init__(self) -> None:
         _check_counts("gibbs", self, {"warmup": 0})

@@ -1,6 +1,6 @@
 """R-hat, effective sample sizes and the standard error of a mean of finite draws, as ArviZ has them.
 
-Its own functions take six tenths of a CPU second to import, with scipy.stats and scipy.signal, in a small job of nine,
+Its own functions take six tenths of a CPU second to import, with scipy.stats and scipy.signal, in a small job of six,
 and twice as long to compute; a test holds these to them.
 """
 

@@ -112,9 +112,11 @@ def _complete_loss(job: Job, dims: Dims | None) -> None:
         require(not classes, "loss", job.loss, f"nll: the labels of data.kind={data.kind} are classes")
         if classes is False:
             sigma = math.sqrt((dims or _dims_of(job.model))[1] / 2)
-            unset = (getattr(data, "noise_scale", 0.0) or 1.0, sigma)
-            require(data.sigma in unset, "data.sigma", data.sigma, "left out with loss=mse, which sets it")
+            unset = data.sigma in (None, sigma) or (data.kind != "teacher" and data.sigma == 1)
+            require(unset, "data.sigma", data.sigma, "left out with loss=mse, which sets it")
             data.sigma, job.loss = sigma, "nll"
+    if data.kind == "teacher" and data.sigma is None:
+        data.sigma = data.noise_scale or 1.0
 
 
 def _classes(data: Any) -> bool | None:
@@ -159,12 +161,13 @@ def _complete_source(job: Job, name: str, source: dict[str, Any], cwd: Path, dim
     key, given = f"evaluate.{name}", source.get("sha256")
     if "rows" in source:
         require(source["rows"] == "test", f"{key}.rows", source["rows"], "test")
+        own_rows = job.data.kind != "teacher"
         require(
-            job.data.kind != "teacher", key, "test", "other data with data.kind=teacher: all its rows are sampled on"
+            own_rows, key, "test", "an npz file or a function: data.kind=teacher has no rows beside those sampled on"
         )
         n, rows = job.data.n_data, DIGITS_ROWS if job.data.kind == "digits" else math.inf  # of a function not known yet
         rows = npz.describe(Path(job.data.path)).n if job.data.kind == "npz" else rows
-        require((n or 0) < rows, key, "test", f"other data with data.n_data={n}, which are all: no rows are left")
+        require((n or 0) < rows, key, "test", f"an npz file or a function: data.n_data={n} leaves no rows")
     elif "_target_" in source:
         source["sha256"] = _digest_of_own(job, {key: source["_target_"]}, f"{key}.sha256", given)
     else:
@@ -235,8 +238,9 @@ def _complete_model(model: Any, data: Any, dims: tuple[int, int] | None, seed: i
 
 
 def _check_finite(section: Any, prefix: str = "") -> None:
-    for key, value in (section if isinstance(section, dict) else vars(section)).items():
-        if is_dataclass(value) or isinstance(value, dict):
+    parts: Any = section if isinstance(section, dict | list) else vars(section)
+    for key, value in enumerate(parts) if isinstance(parts, list) else parts.items():
+        if is_dataclass(value) or isinstance(value, dict | list):
             _check_finite(value, f"{prefix}{key}.")
         elif isinstance(value, float):
-            require_number(prefix + key, value)
+            require_number(f"{prefix}{key}", value)

@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from llc.config import CHANGED, ConfigError, nearest
 from llc.jobs.widths import Layout
+from llc.user import npz
 
 FLAT = "w_star"  # the one array of a file that holds the flat vector, as target.npz does
 SHOWN = 5
@@ -86,7 +87,7 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], str]:
         raise _refuse(path, "must end with .npz or .safetensors; save it so, a pickle could run code")
     try:
         if path.suffix == ".npz":
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            with path.open("rb") as stream, np.load(npz.zipped(stream), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
                 stream.seek(0)  # after it was read: else it may change in between
                 sha256 = hashlib.file_digest(stream, "sha256").hexdigest()

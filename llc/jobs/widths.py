@@ -1,5 +1,6 @@
 """Layer widths and parameter counts. Without JAX: planning a sweep needs them too."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -58,14 +59,12 @@ def draw_widths(model: DlnModel, seed: int) -> list[int]:
 def solve_hidden_width(d_in: int, d_out: int, depth: int, target_params: int) -> int:
     """Return the hidden width, at least 1, whose MLP is nearest to ``target_params`` parameters.
 
-    The count grows with the width, so the nearest is the last width below the target or the
-    next; of two equally near the smaller is taken.
+    The count grows with the width, so the nearest is the first width that reaches the target or the
+    one before; of two equally near the smaller is taken.
     """
 
-    def distance(width: int) -> int:
-        return abs(count_params([d_in, *[width] * depth, d_out], bias=True) - target_params)
+    def count(width: int) -> int:
+        return count_params([d_in, *[width] * depth, d_out], bias=True)
 
-    width = 1
-    while distance(width + 1) < distance(width):
-        width += 1
-    return width
+    first = 1 + bisect_left(range(1, target_params), target_params, key=count)
+    return min(range(max(first - 1, 1), first + 1), key=lambda width: abs(count(width) - target_params))

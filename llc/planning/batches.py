@@ -105,7 +105,7 @@ def _failed(state: State) -> bool:
 
 
 def _kind(job: SweepJob) -> tuple[Any, ...]:
-    """Return what jobs of a process have in common: threads, the version of a user's modules, how many it may have."""
+    """Return what jobs of a process have in common: threads, a user's modules, how many it may have."""
     return job.threads, [file for file in job.files if file.endswith(".py")], job.batch
 
 

@@ -28,17 +28,17 @@ def gibbs(
 ) -> Trace:
     r"""Draw chains of a deep linear network with real targets, all started at w*.
 
-    A sweep draws the layers one after the other, first one first, each from its distribution
+    A pass draws the layers one after the other, first one first, each from its distribution
     given all others: of one layer L_n is a quadratic function. There is no step size and
     nothing is adapted; the only error is that of finitely many draws. L_n is recorded after
-    each sweep. Backward, alternating and random orders mixed no better than this one.
+    each pass. Backward, alternating and random orders mixed no better than this one.
 
     With P the product of the layers before W_l and S that of those after, the m rows of
     ``posterior.full`` and their Gaussian likelihood give W_l, row by row, the precision
 
     .. math:: \frac{nβ}{mσ²} (P^T X^T X P) \otimes (S S^T) + γ I.
 
-    A sweep counts as one gradient of the full loss per layer. Where the rows are reduced to
+    A pass counts as one gradient of the full loss per layer. Where the rows are reduced to
     sufficient ones its cost does not depend on n: it is two SVDs a layer.
 
     It runs in float64 whatever the precision of ``posterior``: a curvature that is exactly 0
@@ -52,7 +52,7 @@ def gibbs(
         With ``linear_widths``, and γ > 0: scaling one layer up and the next down by the same
         factor changes no loss, so that nothing but γ holds the layers.
     warmup
-        Sweeps before the first draw; a draw is one sweep.
+        Passes before the first draw; a draw is one pass.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def _advance(
     x, y = scale * x, scale * y
     centres = split(w_star, widths)
 
-    def sweep(w: Float[Array, " dim"], key: Key[Array, ""]) -> Any:
+    def one_pass(w: Float[Array, " dim"], key: Key[Array, ""]) -> Any:
         layers = split(w, widths)
         after = [jnp.eye(y.shape[1])]
         for layer in layers[:0:-1]:
@@ -107,7 +107,7 @@ def _advance(
         }
 
     def chain(key: Key[Array, ""], w: Float[Array, " dim"]) -> Any:
-        return jax.lax.scan(sweep, w, jax.random.split(key, draws))
+        return jax.lax.scan(one_pass, w, jax.random.split(key, draws))
 
     # One after the other: of chains at once both branches of a condition are run.
     return jax.lax.map(lambda of_chain: chain(*of_chain), (chain_keys(key, len(state)), state))

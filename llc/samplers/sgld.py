@@ -97,7 +97,7 @@ def sgld(
 
     References
     ----------
-    Welling and Teh (2011), ICML, eq. 4, with their n/N factor inside nβ∇L_B. Leimkuhler and
+    Welling and Teh (2011), ICML, eq. 4, with their factor N/n inside nβ∇L_B. Leimkuhler and
     Matthews (2013), Applied Mathematics Research eXpress 2013(1), 34–56, for ζ and BAOAB. Baker,
     Fearnhead, Fox and Nemeth (2019), Statistics and Computing 29, for control variates at a mode.
     Lau et al. (2023), arXiv 2308.12108, for SGLD in LLC estimation.

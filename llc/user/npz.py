@@ -48,10 +48,10 @@ def load(path: Path, key: str = "data.path", sha256: str | None = None) -> Array
     return arrays
 
 
-def _zip(stream: BinaryIO) -> BinaryIO:
-    """Raise ValueError for what is no npz file: NumPy takes it for a pickle, and tells how to load one."""
+def zipped(stream: BinaryIO) -> BinaryIO:
+    """Return a file, or raise ValueError: NumPy takes what is no npz for a pickle, and tells how to load one."""
     if not zipfile.is_zipfile(stream):
-        raise ValueError("it is no zip file, or not a whole one; np.savez(path, x=…, y=…) makes one")
+        raise ValueError("it is no zip file, or not a whole one; np.savez makes one")
     stream.seek(0)
     return stream
 
@@ -63,7 +63,7 @@ def _read(path: Path, key: str) -> tuple[Arrays, str]:
         return ConfigError(f"{key}={str(path)!r}: {problem}")
 
     try:
-        with path.open("rb") as stream, np.load(_zip(stream), allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(zipped(stream), allow_pickle=False) as file:
             missing = {"x", "y"} - set(file.files)
             if missing:
                 raise refuse(

@@ -173,23 +173,34 @@ def test_a_number_in_a_sampler_that_is_not_finite_is_refused_by_key() -> None:
         job("sampler.sgld.step_size=inf")
 
 
+def test_a_number_in_a_list_that_is_not_finite_is_refused_by_place() -> None:
+    with pytest.raises(ConfigError, match=r"data\.args\.w\.1=inf: must be finite"):
+        job(
+            "model=quadratic",
+            "model.d_in=2",
+            "data=own",
+            "data._target_=examples.robust.line",
+            "data.args={w: [0,inf]}",
+        )
+
+
 @pytest.mark.parametrize("override", ["data.n_data=many", "seed=1.5", "model.widths=8", "posterior.gamma=[1]"])
 def test_a_wrong_type_is_refused_when_composing(override: str) -> None:
     with pytest.raises(HydraException, match=override.split("=")[0]):
         job(override)
 
 
-@pytest.mark.parametrize("data", [TeacherData(noise="none"), TeacherData(noise_scale=0.0)])
-def test_both_spellings_of_no_noise_are_one(data: TeacherData) -> None:
-    assert data == TeacherData(noise="none", noise_scale=0.0, sigma=1.0)
+@pytest.mark.parametrize("none", ["data.noise=none", "data.noise_scale=0"])
+def test_both_spellings_of_no_noise_are_one(none: str) -> None:
+    assert job(none).data == TeacherData(n_data=100, noise="none", noise_scale=0.0, sigma=1.0)
 
 
 def test_the_likelihood_has_the_noise_of_the_labels_by_default() -> None:
-    assert TeacherData(noise_scale=0.25).sigma == 0.25
+    assert job("data.noise_scale=0.25").data.sigma == 0.25
 
 
 def test_a_given_likelihood_is_kept_without_noise() -> None:
-    assert TeacherData(noise="none", sigma=0.5).sigma == 0.5
+    assert job("data.noise=none", "data.sigma=0.5").data.sigma == 0.5
 
 
 def test_explicit_widths_say_the_depth() -> None:

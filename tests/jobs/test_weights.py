@@ -79,6 +79,7 @@ def test_the_weights_of_another_model_are_refused_by_name(tmp_path: Path, change
     [
         ("w.pkl", b"", "must end with .npz or .safetensors; save it so, a pickle could run code"),
         ("w.npz", b"PK\x03\x04", "not a readable .npz file"),
+        ("w.npz", b"1 2 3", r"it is no zip file, or not a whole one; np.savez makes one"),
         ("w.safetensors", b"12345678{}", "not a readable .safetensors file"),
         ("w.safetensors", (60).to_bytes(8, "little") + BF16.ljust(60) + b"\0\0", "'BF16' is not NumPy's"),
     ],

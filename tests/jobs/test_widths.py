@@ -30,6 +30,10 @@ def test_the_width_of_an_exact_count_is_found_again(width: int, depth: int) -> N
     assert solve_hidden_width(9, 4, depth, count_params([9, *[width] * depth, 4], bias=True)) == width
 
 
+def test_the_width_of_a_huge_network_is_found_at_once() -> None:
+    assert solve_hidden_width(1, 1, depth=1, target_params=3 * 10**15 + 1) == 10**15
+
+
 def test_of_two_equally_near_widths_the_smaller_is_taken() -> None:
     nine, thirteen = (count_params([2, width, 1], bias=True) for width in (2, 3))
     assert (nine, thirteen) == (9, 13)

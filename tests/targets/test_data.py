@@ -39,8 +39,8 @@ def test_the_seed_draws_the_split() -> None:
 
 
 def test_teacher_labels_are_the_teachers_outputs_plus_the_noise() -> None:
-    silent = data.load(TeacherData(n_data=4000, noise="none"), 0, MLP)
-    noisy = data.load(TeacherData(n_data=4000, noise_scale=0.3), 0, MLP)
+    silent = data.load(TeacherData(sigma=1.0, n_data=4000, noise="none"), 0, MLP)
+    noisy = data.load(TeacherData(sigma=1.0, n_data=4000, noise_scale=0.3), 0, MLP)
     assert silent.w_true is not None
     np.testing.assert_array_equal(noisy.x, silent.x)
     np.testing.assert_array_equal(noisy.w_true, silent.w_true)
@@ -52,7 +52,7 @@ def test_teacher_labels_are_the_teachers_outputs_plus_the_noise() -> None:
 
 @pytest.mark.parametrize("noise", ["none", "normal", "student_t"])
 def test_labels_of_many_rows_are_those_of_all_at_once(noise: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = TeacherData(n_data=1000, noise=noise)
+    config = TeacherData(sigma=1.0, n_data=1000, noise=noise)
     whole = data.load(config, 0, MLP)
     monkeypatch.setattr(rows, "PART", 300)
     found = data.load(config, 0, MLP)
@@ -63,7 +63,7 @@ def test_labels_of_many_rows_are_those_of_all_at_once(noise: str, monkeypatch: p
 def test_data_are_made_and_digested_in_little_more_memory_than_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "PART", 1000)
     tracemalloc.start()
-    found = data.load(TeacherData(n_data=50_000, noise="none"), 0, MLP)
+    found = data.load(TeacherData(sigma=1.0, n_data=50_000, noise="none"), 0, MLP)
     digest = found.sha256()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -74,7 +74,9 @@ def test_data_are_made_and_digested_in_little_more_memory_than_they_take(monkeyp
 
 
 def test_student_t_noise_has_heavy_tails() -> None:
-    silent, noisy = (data.load(TeacherData(n_data=4000, noise=noise), 0, MLP) for noise in ("none", "student_t"))
+    silent, noisy = (
+        data.load(TeacherData(sigma=1.0, n_data=4000, noise=noise), 0, MLP) for noise in ("none", "student_t")
+    )
     residual = (noisy.y - silent.y) / 0.1
     # P(|t| > 5) is 0.015 with 3 degrees of freedom, and 6e-7 for a normal.
     assert np.mean(np.abs(residual) > 5) == pytest.approx(0.0154, abs=5 * np.sqrt(0.0154 / residual.size))
@@ -82,7 +84,7 @@ def test_student_t_noise_has_heavy_tails() -> None:
 
 @pytest.mark.parametrize(("x_dist", "variance"), [("normal", 4.0), ("uniform", 4 / 3)])
 def test_inputs_have_the_distribution_and_scale_asked_for(x_dist: str, variance: float) -> None:
-    x = data.load(TeacherData(n_data=20_000, x_dist=x_dist, x_scale=2.0), 0, MLP).x
+    x = data.load(TeacherData(sigma=1.0, n_data=20_000, x_dist=x_dist, x_scale=2.0), 0, MLP).x
     assert x.shape == (20_000, 3)
     assert x.var() == pytest.approx(variance, rel=5 * np.sqrt(2 / x.size))
     assert (np.abs(x).max() <= 2) == (x_dist == "uniform")
@@ -90,7 +92,7 @@ def test_inputs_have_the_distribution_and_scale_asked_for(x_dist: str, variance:
 
 def test_a_rank_deficient_teacher_is_fitted_exactly_by_its_own_weights() -> None:
     model = models.build(DlnModel(widths=[6, 4, 5], rank=2))
-    linear = data.load(TeacherData(n_data=50, noise="none"), 3, model)
+    linear = data.load(TeacherData(sigma=1.0, n_data=50, noise="none"), 3, model)
     assert linear.w_true is not None
     assert np.linalg.matrix_rank(linear.y, tol=1e-9) == 2
 

@@ -121,6 +121,7 @@ def test_what_does_not_fit_is_an_error_that_says_what_would(
         ("loss=cross_entropy", "loss='cross_entropy': must be nll or mse: the labels of data.kind=teacher are real"),
         ("data=digits loss=mse", "loss='mse': must be nll: the labels of data.kind=digits are classes"),
         ("data.sigma=0.3 loss=mse", "data.sigma=0.3: must be left out with loss=mse"),
+        ("data.sigma=0.1 loss=mse", "data.sigma=0.1: must be left out with loss=mse"),  # the default of nll
         ("model=own model._target_=cases.Linear", "data.kind='teacher': must be digits, npz or own"),
         ("model=dln data=linear sampler.names=[gibbs] loss=cases.mean_loss", "loss=cases.mean_loss is not of squares"),
         ("data=digits model=own model._target_=cases.Linear model.args=3", "model.args=3: must be {name: value, …}"),

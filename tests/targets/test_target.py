@@ -94,7 +94,7 @@ def test_polishing_keeps_a_network_that_has_no_minimum_where_it_is() -> None:
     starts, ends = [
         target.make(
             job := Job(data=DigitsData(), model=model, training=TrainingConfig(steps=500, polish_steps=steps)),
-            target.problem(Job(data=TeacherData(n_data=60), model=model))._replace(data=data),
+            target.problem(Job(data=TeacherData(sigma=1.0, n_data=60), model=model))._replace(data=data),
         )
         for steps in (0, 2000)
     ]
@@ -121,7 +121,7 @@ def test_training_that_diverges_is_an_error_that_names_the_fix() -> None:
 
 def test_the_teachers_weights_are_the_exact_minimum_without_noise() -> None:
     job = Job(
-        data=TeacherData(n_data=100, noise="none"),
+        data=TeacherData(sigma=1.0, n_data=100, noise="none"),
         model=MlpModel(widths=[8], d_in=3),
         training=TrainingConfig(w_star="teacher"),
     )

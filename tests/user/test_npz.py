@@ -82,7 +82,7 @@ def test_a_file_of_text_is_refused(file: Path) -> None:
     file.write_text("x,y\n1,2\n")
     with pytest.raises(ConfigError, match=r"my\.npz': not a readable npz") as refused:
         npz.load(file)
-    assert "np.savez(path, x=…, y=…) makes one" in str(refused.value)
+    assert "np.savez makes one" in str(refused.value)
     assert "pickle" not in str(refused.value)  # which is no fix
 
 

@@ -1,6 +1,7 @@
 """Expands and checks the sweeps, looks up what is there, and says so."""
 
 import atexit
+import os
 import sys
 import time
 from dataclasses import replace
