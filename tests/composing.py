@@ -4,6 +4,7 @@ from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -15,6 +16,7 @@ from llc.jobs.compose import GROUPS, parse, register_schema
 
 TESTS = Path(__file__).resolve().parent
 CONF = TESTS.parent / "conf"
+CLASSES = np.array([0, 1, 2, 1, 0])  # of five rows
 
 register_schema()
 

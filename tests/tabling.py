@@ -9,6 +9,12 @@ import pytest
 
 from llc.summary import write_failures
 
+PER_SAMPLER = ["llc_mean", "ess", "llc_mcse", "rhat", "status"]
+
+
+def columns_of(*samplers: str) -> list[str]:
+    return [*(f"{sampler}_{column}" for sampler in samplers for column in PER_SAMPLER), "code"]
+
 
 def write_jobs(path: Path, rows: list[dict]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
