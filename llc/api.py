@@ -142,9 +142,18 @@ def estimate(
     require(math.isfinite(loss_star), "loss_fn(w_star, data)", loss_star, "a finite number")
     require(math.isfinite(grad_norm), "norm of the gradient of loss_fn at w_star", grad_norm, "a finite number")
     losses_elsewhere = {name: _loss_elsewhere(f"evaluate[{name!r}]", loss, w, of) for name, of in elsewhere.items()}
+
+    def exact(ends: Float[np.ndarray, "chains dim"]) -> Float[np.ndarray, " chains"]:
+        with jax.enable_x64(True):
+            whole = np.tile(w.astype(np.float64), (len(ends), 1))
+            whole[:, slice(None) if posterior.moving is None else np.asarray(posterior.moving)] = ends
+            rows = trees.rows(data, "float64", "data", 1)
+            of = HashablePartial(loss_and_gradient, loss)
+            return np.array([float(compiled(of, jnp.asarray(each), rows)[0]) for each in whole])
+
     with jax.enable_x64(precision == "float64"):
         at_star = AtStar(loss_star, grad_norm, deficit(posterior, grad_norm), losses_elsewhere=losses_elsewhere)
-        return sample(sampler, chosen, posterior, config, at_star, seed=int(number))
+        return sample(sampler, chosen, posterior, config, at_star, exact, seed=int(number))
 
 
 def _plain(value: Any) -> Any:

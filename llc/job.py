@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from llc.samplers import Trace
 
 log = logging.getLogger(__name__)
+
+KEPT = 1_000_000_000  # bytes of data in float64, at most, that stay beside the posterior's; more are made again
 
 
 class Timings(dict[str, float]):
@@ -133,8 +135,16 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
             llc_exact=answers.llc_exact,
             losses_elsewhere=losses_elsewhere,
         )
+    kept = problem if problem.data.nbytes <= KEPT else None
     del problem, others  # sampling takes what it needs of them in the posterior
-    alone, traces = _estimates(job, posterior, at_star, timings)
+
+    def exact(w: Float[np.ndarray, "chains dim"]) -> Float[np.ndarray, " chains"]:
+        whole = np.tile(found.w_star.astype(np.float64), (len(w), 1))
+        whole[:, slice(None) if moving is None else moving] = w
+        of = kept or target.problem(job)
+        return np.array([target.full_loss(each, of)[0] for each in whole])
+
+    alone, traces = _estimates(job, posterior, at_star, exact, timings)
     estimates = agreement.held_together(alone, traces, nbeta, job.posterior.gamma)
     for name, estimate in estimates.items():
         if estimate != alone[name]:
@@ -180,7 +190,7 @@ def _posterior(
 
 
 def _estimates(
-    job: Job, posterior: Posterior, at_star: AtStar, timings: Timings
+    job: Job, posterior: Posterior, at_star: AtStar, exact: Callable[..., Any], timings: Timings
 ) -> tuple[dict[str, Estimate], dict[str, Trace]]:
     """Draw with each sampler of the job; return its estimate, not held against the others yet, and its trace."""
     from llc.sampling import sample  # seconds, which a target has no use for
@@ -190,7 +200,7 @@ def _estimates(
     for name in sorted(job.sampler.names):
         settings, start = asdict(getattr(job.sampler, name)), time.perf_counter()
         with bar(name):
-            found, trace = sample(name, settings, posterior, job.posterior, at_star, seed=job.seed)
+            found, trace = sample(name, settings, posterior, job.posterior, at_star, exact, seed=job.seed)
         spent = {"compile": trace.time_compile_s, "sample": trace.time_sample_s}
         spent["diagnose"] = time.perf_counter() - start - sum(spent.values())
         for stage, seconds in spent.items():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
 
 from llc import samplers, seeds
 from llc.config import PosteriorConfig
@@ -42,6 +45,7 @@ def sample(
     posterior: Posterior,
     config: PosteriorConfig,
     at_star: AtStar,
+    exact: Callable[[Float[np.ndarray, "chains dim"]], Float[np.ndarray, " chains"]],
     *,
     seed: int,
 ) -> Sampled:
@@ -53,6 +57,8 @@ def sample(
         Of the sampler: ``nuts`` and what ``sampler.nuts`` has.
     config
         What ``posterior`` was made from, in full precision.
+    exact
+        L_n in float64, of data that were not rounded, at the parameters that move.
     seed
         Of the job; each sampler has its own stream of it.
     """
@@ -64,5 +70,6 @@ def sample(
         beta=inverse_temperature(config, posterior.n),
         gamma=config.gamma,
         n_params=posterior.w_star.size,
+        at_ends=exact(trace.ends.w) if trace.ends and np.isfinite(trace.ends.w).all() else None,
     )
     return Sampled(found, trace)

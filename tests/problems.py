@@ -155,4 +155,13 @@ def run_drifting(
     advance = jax.jit(drifting, static_argnames="draws")
     given = {"tuning": 0, "draws": None, "budget": 1e4, **settings}
     key, posterior = seeds.key(0, "drift"), ISOTROPIC._replace(gamma=gamma).posterior()
-    return collect(key, posterior, jnp.zeros(4), advance, (until, filled, off), Clock(), **given)[1]
+    return collect(
+        key,
+        posterior,
+        jnp.zeros(4),
+        advance,
+        (until, filled, off),
+        Clock(),
+        weights=lambda state: state[:, None],
+        **given,
+    )[1]

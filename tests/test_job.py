@@ -38,6 +38,7 @@ def test_the_data_in_float64_are_gone_when_sampling_begins(tmp_path: Path, monke
 
     monkeypatch.setattr(target, "problem", watched)
     monkeypatch.setattr(sampling, "sample", sample)
+    monkeypatch.setattr(jobs, "KEPT", 0)
     with pytest.raises(Begun):
         jobs.run(job("sampler.names=[sgld]", "training.steps=10", "training.polish_steps=0"), tmp_path)
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from llc.estimates import limits
 from llc.estimates.diagnostics import CORRECTION_ERROR, Distance, diagnose, distance, imbalance, virial
@@ -39,6 +40,7 @@ def estimate(
     beta: float,
     gamma: float,
     n_params: int,
+    at_ends: Float[np.ndarray, " chains"] | None = None,
 ) -> Estimate:
     """Return the estimate of one sampler.
 
@@ -50,6 +52,8 @@ def estimate(
         Number of data and inverse temperature that the trace was drawn with.
     n_params
         Number of parameters d that move.
+    at_ends
+        L_n in float64, of data that were not rounded, where the chains ended. None: that is not looked at.
 
     References
     ----------
@@ -98,7 +102,7 @@ def estimate(
     rounding = ROUNDING * eps * (n * beta * abs(loss_star) + added)
     off = imbalance(balance, mean)
     off = off if gamma > 0 else max(off, 0.0)  # flat directions that nothing holds never fill
-    coarse = too_coarse(trace, llc, mcse, nbeta=n * beta, loss_star=loss_star, n_params=n_params)
+    coarse = too_coarse(trace, llc, mcse, nbeta=n * beta, loss_star=loss_star, n_params=n_params, at_ends=at_ends)
     away = Distance() if distances is None else distance(distances)
     measured = Estimate(
         llc_mean=mean,

@@ -11,6 +11,7 @@ from llc.estimates.limits import LATTICE_MAX, OFFSET_MAX, ROUNDED_MAX
 from llc.estimates.trace import Trace
 
 ROUNDING_MOST = 1e-3  # share of L_n(w*) that rounding is thought to change
+SURE = 6.0  # standard errors of a mean of four: 1 % of Student's t are beyond
 
 
 def too_coarse(
@@ -21,6 +22,7 @@ def too_coarse(
     nbeta: float,
     loss_star: float,
     n_params: int,
+    at_ends: Float[np.ndarray, " chains"] | None,
 ) -> str | None:
     """Return what is rounded too coarsely, and the remedy, as a text for a person; None: nothing is.
 
@@ -34,6 +36,8 @@ def too_coarse(
         Its standard error.
     loss_star
         L_n(w*) in float64, of data that were not rounded.
+    at_ends
+        The same where the chains ended, if it was taken there.
     """
     unit = float(np.finfo(trace.loss.dtype).eps) * nbeta * abs(loss_star)
     if unit > ROUNDED_MAX * float(llc.std()) > 0:
@@ -45,11 +49,23 @@ def too_coarse(
         if abs(trace.star["loss"] - loss_star) > ROUNDING_MOST * abs(loss_star):
             remedy += "; or the model or the data are others each time they are made, and must be drawn from a seed"
         return f"nβ L_n(w*) is off by {offset:.2g} in {trace.loss.dtype}, the standard error is {mcse:.2g}: {remedy}"
+    if at_ends is not None and trace.ends is not None and mcse is not None:
+        off = nbeta * (trace.ends.loss.astype(np.float64) - at_ends)
+        if not _small(off, ROUNDED_MAX * float(llc.std()), OFFSET_MAX * mcse):
+            most = np.abs(off).max()
+            remedy = "precision=float64, or data and parameters that are centred"
+            return f"nβ L_n is off by up to {most:.2g} in {trace.loss.dtype} where the chains ended: {remedy}"
     width = _width(trace, n_params)
     if trace.spacing > LATTICE_MAX * width:
         remedy = "precision=float64, or parameters that are centred"
         return f"w is rounded to {trace.spacing:.2g}, of draws that differ by {width:.2g}: {remedy}"
     return None
+
+
+def _small(off: Float[np.ndarray, " chains"], spread: float, offset: float) -> bool:
+    """Return whether errors of single draws are within the one limit, and what they have in common within the other."""
+    in_common = abs(off.mean()) - SURE * off.std(ddof=1) / math.sqrt(off.size) if off.size > 1 else 0.0
+    return bool(math.sqrt(np.mean(off**2)) <= spread and in_common <= offset)
 
 
 def off_at_star(trace: Trace, name: str, loss_star: float, nbeta: float, mcse: float | None) -> float:

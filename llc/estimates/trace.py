@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped
+
+
+class Ends(NamedTuple):
+    """Where the chains are at their last draws: of all weights those that are kept."""
+
+    w: Float[np.ndarray, "chains dim"]
+    loss: Float[np.ndarray, " chains"]  # L_n there, as it was recorded
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class Trace:
     # apart these are where |w*| is largest.
     star: dict[str, float] = field(default_factory=dict)
     spacing: float = 0.0
+    ends: Ends | None = None
     time_compile_s: float = 0.0
     time_sample_s: float = 0.0
 

@@ -68,7 +68,10 @@ def gibbs(
         raise ValueError("gibbs draws from deep linear networks with real targets only: linear_widths is not set")
     with jax.enable_x64(True):
         start = jnp.broadcast_to(posterior.w_star.astype(jnp.float64), (chains, posterior.w_star.size))
-        _, trace = collect(key, posterior, start, _advance, (), Clock(), tuning=warmup, draws=draws, budget=budget)
+        _, trace = collect(
+            key, posterior, start, _advance, (), Clock(),
+            weights=lambda w: w, tuning=warmup, draws=draws, budget=budget,
+        )  # fmt: skip
     return trace
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Key
 
 from llc.compiled.program_cache import exported
 from llc.compiled.programs import compile_once
-from llc.estimates.trace import Trace
+from llc.estimates.trace import Ends, Trace
 from llc.posterior import Posterior, loss_at
 from llc.samplers.chains import compiled_with, spread
 from llc.samplers.stopping import ROUND, Rule, Stats, front, joined, per_chain
@@ -79,6 +79,7 @@ def collect(
     hyper: tuple[Any, ...],
     clock: Clock,
     *,
+    weights: Callable[[State], Array],
     tuning: int,
     draws: int | None,
     budget: float,
@@ -96,6 +97,8 @@ def collect(
         ``(key, posterior, state, *hyper, draws=ROUND, **static) -> (state, stats)``, jitted. The
         stats have ``loss``, ``distance2``, which is ‖w − w*‖², and ``work``, the gradients of the full
         loss that each draw took, and are (chains, draws); they may have ``virial``, (w − w*)·∇U, and ``excess``.
+    weights
+        Returns w of all chains, (chains, dim), from their state.
     tuning
         Draws at the front that are always dropped.
     draws
@@ -141,6 +144,7 @@ def collect(
         ended = rule.ended(rounds, spent)
         if ended is None and slow is not None and rule.next_look > looks:
             ended = "slow" if slow(state, rounds[-(-tuning // ROUND) :], spent) else None
+    ends = Ends(np.asarray(weights(state)), rounds[-1]["loss"][:, -1])
     stats = joined(rounds)
     work = float(stats.pop("work").sum(dtype=np.float64)) + start_work * len(stats["loss"])
     stats = {name: values[:, min(tuning, values.shape[1] - 1) :][:, :draws] for name, values in stats.items()}
@@ -157,6 +161,7 @@ def collect(
         dropped=dropped,
         star=star,
         spacing=spacing,
+        ends=ends,
         time_compile_s=clock.compile_s,
         time_sample_s=clock.run_s,
     )

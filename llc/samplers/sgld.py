@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 
 import jax
 import numpy as np
@@ -127,6 +128,7 @@ def sgld(
             langevin.advance,
             hyper,
             clock,
+            weights=attrgetter("w"),
             tuning=0 if done else -(-warmup // of_draw) + ROUND * scaled,
             draws=draws,
             budget=budget,

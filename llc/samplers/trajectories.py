@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import jax
@@ -60,7 +61,8 @@ def sample(
         hyper = (target_accept, trajectory_length, smallest)
         return collect(
             key_draws, posterior, start(key_start, posterior), advance, hyper, clock,
-            tuning=warmup, draws=draws, budget=budget, share=_shared, warmup=warmup, **static, **more,
+            weights=attrgetter("z"), tuning=warmup, draws=draws, budget=budget, share=_shared,
+            warmup=warmup, **static, **more,
         )  # fmt: skip
 
     state, trace = carefully(run, target_accept, draws)

@@ -32,6 +32,11 @@ class Dataset(NamedTuple):
     sigma: float  # sd of the Gaussian likelihood; nothing reads it for classes
     w_true: Float[np.ndarray, " dim"] | None = None  # the teacher's weights
 
+    @property
+    def nbytes(self) -> int:
+        """Size of the arrays that a job samples with."""
+        return self.x.nbytes + self.y.nbytes
+
     def sha256(self) -> str:
         """Return the digest of the arrays that a target was trained on."""
         digest = hashlib.sha256()

@@ -75,7 +75,7 @@ def test_too_many_draws_that_diverge_end_it_as_long_as_half_of_the_budget_is_lef
     advance = jax.jit(diverging, static_argnames="draws")
     _, trace = collect(
         seeds.key(0, "diverging"), ISOTROPIC.posterior(), jnp.zeros(4), advance, (after,), Clock(),
-        tuning=0, draws=None, budget=budget, again=again,
+        weights=lambda state: state[:, None], tuning=0, draws=None, budget=budget, again=again,
     )  # fmt: skip
     assert trace.ended == ended
     assert trace.n_grad_evals / 4 <= at_most
@@ -96,7 +96,7 @@ def test_chains_that_are_kept_out_of_some_place_are_tuned_anew(
     advance = jax.jit(diverging, static_argnames="draws")
     _, trace = collect(
         seeds.key(0, "diverging"), ISOTROPIC.posterior(), jnp.zeros(4), advance, (after, off), Clock(),
-        tuning=0, draws=None, budget=1e4, again=again,
+        weights=lambda state: state[:, None], tuning=0, draws=None, budget=1e4, again=again,
     )  # fmt: skip
     assert trace.ended == ended
 
