@@ -28,14 +28,14 @@ from llc.config import (
     require_number,
 )
 from llc.config.job import PRECISIONS
-from llc.estimates.estimator import AtStar
+from llc.estimates.estimator import AtEnds, AtStar
 from llc.jobs.restrict import moving
-from llc.loss.gradient_check import require_gradient
+from llc.loss.gradient_check import require_gradient, unseen
 from llc.loss.mean_check import require_mean
 from llc.loss.rows import Data, Loss, Params, Scalar, loss_and_gradient
 from llc.posterior import tempered
 from llc.sampling import Sampled, sample
-from llc.targets import trees
+from llc.targets import ends, trees
 from llc.targets.polish import deficit
 from llc.targets.trees import Tree
 
@@ -143,13 +143,13 @@ def estimate(
     require(math.isfinite(grad_norm), "norm of the gradient of loss_fn at w_star", grad_norm, "a finite number")
     losses_elsewhere = {name: _loss_elsewhere(f"evaluate[{name!r}]", loss, w, of) for name, of in elsewhere.items()}
 
-    def exact(ends: Float[np.ndarray, "chains dim"]) -> Float[np.ndarray, " chains"]:
+    def exact(at: Float[np.ndarray, "chains dim"]) -> AtEnds:
         with jax.enable_x64(True):
-            whole = np.tile(w.astype(np.float64), (len(ends), 1))
-            whole[:, slice(None) if posterior.moving is None else np.asarray(posterior.moving)] = ends
+            whole = ends.whole(w, None if posterior.moving is None else np.asarray(posterior.moving), at)
             rows = trees.rows(data, "float64", "data", 1)
             of = HashablePartial(loss_and_gradient, loss)
-            return np.array([float(compiled(of, jnp.asarray(each), rows)[0]) for each in whole])
+            losses = np.array([float(compiled(of, jnp.asarray(each), rows)[0]) for each in whole])
+            return AtEnds(losses, unseen(loss, jnp.asarray(w, jnp.float64), jnp.asarray(whole), rows))
 
     with jax.enable_x64(precision == "float64"):
         at_star = AtStar(loss_star, grad_norm, deficit(posterior, grad_norm), losses_elsewhere=losses_elsewhere)

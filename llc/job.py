@@ -21,13 +21,13 @@ from llc.compiled import constants
 from llc.compiled.programs import forget
 from llc.config import ConfigError, Job, require
 from llc.estimates import agreement
-from llc.estimates.estimator import AtStar
+from llc.estimates.estimator import AtEnds, AtStar
 from llc.estimates.metrics import Estimate
 from llc.jobs import restrict
 from llc.jobs.ids import run_id, target_id
 from llc.loss.likelihood import batch, sufficient_rows
 from llc.posterior import Posterior, inverse_temperature, tempered
-from llc.targets import elsewhere, known, losses, target
+from llc.targets import elsewhere, ends, known, losses, target
 from llc.targets.data import Dataset
 from llc.targets.polish import deficit
 from llc.terminal import bar
@@ -138,11 +138,9 @@ def _run(job: Job, folder: Path, timings: Timings) -> None:
     kept = problem if problem.data.nbytes <= KEPT else None
     del problem, others  # sampling takes what it needs of them in the posterior
 
-    def exact(w: Float[np.ndarray, "chains dim"]) -> Float[np.ndarray, " chains"]:
-        whole = np.tile(found.w_star.astype(np.float64), (len(w), 1))
-        whole[:, slice(None) if moving is None else moving] = w
+    def exact(w: Float[np.ndarray, "chains dim"]) -> AtEnds:
         of = kept or target.problem(job)
-        return np.array([target.full_loss(each, of)[0] for each in whole])
+        return AtEnds(*ends.losses_at(job, of, found.w_star, ends.whole(found.w_star, moving, w)))
 
     alone, traces = _estimates(job, posterior, at_star, exact, timings)
     estimates = agreement.held_together(alone, traces, nbeta, job.posterior.gamma)

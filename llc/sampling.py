@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from llc import samplers, seeds
 from llc.config import PosteriorConfig
-from llc.estimates.estimator import AtStar, estimate
+from llc.estimates.estimator import AtEnds, AtStar, estimate
 from llc.estimates.metrics import Estimate
 from llc.posterior import Posterior, inverse_temperature
 from llc.samplers import Trace
@@ -45,7 +45,7 @@ def sample(
     posterior: Posterior,
     config: PosteriorConfig,
     at_star: AtStar,
-    exact: Callable[[Float[np.ndarray, "chains dim"]], Float[np.ndarray, " chains"]],
+    exact: Callable[[Float[np.ndarray, "chains dim"]], AtEnds],
     *,
     seed: int,
 ) -> Sampled:
@@ -58,7 +58,7 @@ def sample(
     config
         What ``posterior`` was made from, in full precision.
     exact
-        L_n in float64, of data that were not rounded, at the parameters that move.
+        What is known in float64 where the chains ended, by the parameters that move.
     seed
         Of the job; each sampler has its own stream of it.
     """

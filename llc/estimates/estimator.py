@@ -32,6 +32,14 @@ class AtStar(NamedTuple):
     losses_elsewhere: Mapping[str, float] = MappingProxyType({})  # L(w*) on each of the other data, by name
 
 
+class AtEnds(NamedTuple):
+    """What is known where the chains ended, in float64, of data that were not rounded."""
+
+    loss: Float[np.ndarray, " chains"]  # L_n
+    # By how much it rises from w* beyond what its gradient says on the way; None: it has no jumps, it is ours.
+    unseen: Float[np.ndarray, " chains"] | None = None
+
+
 def estimate(
     trace: Trace,
     at_star: AtStar,
@@ -40,7 +48,7 @@ def estimate(
     beta: float,
     gamma: float,
     n_params: int,
-    at_ends: Float[np.ndarray, " chains"] | None = None,
+    at_ends: AtEnds | None = None,
 ) -> Estimate:
     """Return the estimate of one sampler.
 
@@ -53,7 +61,7 @@ def estimate(
     n_params
         Number of parameters d that move.
     at_ends
-        L_n in float64, of data that were not rounded, where the chains ended. None: that is not looked at.
+        None: that is not looked at.
 
     References
     ----------
@@ -102,7 +110,10 @@ def estimate(
     rounding = ROUNDING * eps * (n * beta * abs(loss_star) + added)
     off = imbalance(balance, mean)
     off = off if gamma > 0 else max(off, 0.0)  # flat directions that nothing holds never fill
-    coarse = too_coarse(trace, llc, mcse, nbeta=n * beta, loss_star=loss_star, n_params=n_params, at_ends=at_ends)
+    coarse = too_coarse(
+        trace, llc, mcse, nbeta=n * beta, loss_star=loss_star, n_params=n_params, at_ends=at_ends and at_ends.loss
+    )
+    unseen = 0.0 if at_ends is None or at_ends.unseen is None else n * beta * float(np.abs(at_ends.unseen).max())
     away = Distance() if distances is None else distance(distances)
     measured = Estimate(
         llc_mean=mean,
@@ -123,7 +134,7 @@ def estimate(
         reach=None if distance2 is None or gamma == 0 else gamma * distance2 / n_params,
         **common,
     )
-    status, reason = verdict(measured, found, away, trace, coarse=coarse, off=off)
+    status, reason = verdict(measured, found, away, trace, coarse=coarse, off=off, unseen=unseen)
     return replace(measured, status=status, reason=reason)
 
 

@@ -18,6 +18,7 @@ BIAS_MAX = 0.02  # share of λ̂ that the step size and the batches are predicte
 CORRECTED_MAX = 0.04  # the same where it is subtracted: of a singular loss about half of that is too much
 BELOW_MAX = 0.05  # share of draws whose loss is below L_n(w*)
 DEFICIT_MAX = 0.05  # share of λ̂ that it lacks because w* is not the minimum within reach
+UNSEEN_MAX = 0.1  # share of λ̂ by which nβ L_n may rise on the way to a draw, beyond what its gradient says
 VIRIAL_ERRORS = 3.0  # of its standard errors that `virial` may be off 0,
 VIRIAL_MAX = 0.02  # and beyond them a share of λ̂
 REACH_MAX = 1.5  # γ‖w − w*‖²/d; what γ alone allows is 1

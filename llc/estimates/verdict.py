@@ -15,7 +15,7 @@ BELOW_ZERO = "the 95 % interval lies below zero: w* is not a minimum"
 
 
 def verdict(
-    of: Estimate, found: Diagnosis, away: Distance, trace: Trace, *, coarse: str | None, off: float
+    of: Estimate, found: Diagnosis, away: Distance, trace: Trace, *, coarse: str | None, off: float, unseen: float
 ) -> tuple[str, str]:
     """Return the status of an estimate that is finite, and its reason: the first that applies, the gravest first.
 
@@ -29,6 +29,8 @@ def verdict(
         What is rounded too coarsely, if anything is.
     off
         By how much the virial is surely not 0.
+    unseen
+        By how much nβ L_n rises, to where chains ended, beyond what its gradient says on the way.
     """
     if trace.ended == "warmup":
         return "not_converged", "the budget ended during warm-up: raise it, or lower warmup"
@@ -48,6 +50,9 @@ def verdict(
     if any(values is not None and not np.isfinite(values).all() for values in beside):
         return "not_converged", "the predicted bias, the distance from w* or the gradient left the finite numbers"
     balance = "" if of.virial is None else f"virial {of.virial:.3g} ± {of.virial_mcse or math.nan:.2g}"
+    jumps = unseen > limits.UNSEEN_MAX * abs(of.llc_mean or 0.0)
+    if jumps and trace.excess is not None:  # the others accept by the loss itself
+        return "biased", f"nβ L_n has jumps, here of {unseen:.2g}, that its gradient does not know: take nuts or hmc"
     hot = _too_hot(of, trace, off, balance)
     if hot:
         return hot

@@ -16,6 +16,7 @@ DIRECTIONS = 8  # in most of which it must be wrong, to be wrong
 STEP = 1e-5  # length of the longer difference, the other is half of it: few kinks are so near, and few steps so small
 CONVERGED = 0.02  # share by which two differences that have converged may differ
 APART = 1e-3  # share of a slope by which a difference that has converged may be off
+PARTS = (np.arange(64) + 0.5) / 64  # of a way, at which slopes are taken
 ROUNDING = 1e-9  # of the loss, in differences so short of float64
 
 
@@ -62,6 +63,25 @@ def require_gradient(what: str, loss_fn: Loss, w: Params, data: Data) -> None:
             f"by {rises:.6g}; take out what changes gradients, such as stop_gradient, a straight-through "
             "estimate or a custom_vjp, for samplers follow them to another posterior"
         )
+
+
+def unseen(loss_fn: Loss, w_star: Params, ends: Float[Array, "chains dim"], data: Data) -> Float[np.ndarray, " chains"]:
+    """Return by how much a loss rises from ``w_star`` to each end beyond what its gradient says on the way.
+
+    Over some rows, in float64. It is 0 but for the error of a sum, unless the loss has jumps, as of rounded weights:
+    a sampler without an acceptance step then draws from the posterior of another loss.
+    """
+    rows = take(data, jnp.asarray(some(n_rows(data))))
+    return np.asarray(compiled(HashablePartial(_unseen, loss_fn), w_star, ends, rows))
+
+
+def _unseen(loss_fn: Loss, w_star: Params, ends: Float[Array, "chains dim"], data: Data) -> Float[Array, " chains"]:
+    def to(end: Params) -> Scalar:
+        way = end - w_star
+        slopes = jax.lax.map(lambda part: jax.grad(loss_fn)(w_star + part * way, data) @ way, PARTS)
+        return loss_fn(end, data) - loss_fn(w_star, data) - jnp.mean(slopes)
+
+    return jax.lax.map(to, ends)
 
 
 def _along(

@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, Shaped
 
 from llc import seeds
 from llc.compiled.programs import HashablePartial, compiled, hashable
-from llc.config import Job, require
+from llc.config import Job, OwnModel, require
+from llc.loss.gradient_check import some
 from llc.loss.likelihood import Batch, batch, negative_log_likelihood
 from llc.loss.mean_check import require_mean
 from llc.loss.rows import Loss, Params
@@ -44,6 +45,17 @@ def build(job: Job, model: Model, data: Dataset) -> tuple[Loss, Dataset]:
     if job.loss == "mse":  # of data whose outputs were not known before
         data = data._replace(sigma=math.sqrt(data.y.shape[1] / 2))
     return HashablePartial(negative_log_likelihood, model.apply), data
+
+
+def written(job: Job) -> list[str]:
+    """Return what of the loss a user has written."""
+    return ([job.model._target_] if isinstance(job.model, OwnModel) else []) + ([job.loss] if "." in job.loss else [])
+
+
+def some_rows(data: Dataset) -> Batch:
+    """Return some of the data in float64, for checks of what a user has written."""
+    few = some(len(data.x))
+    return batch(data.x[few], data.y[few], data.sigma, "float64")
 
 
 def squares(job: Job, data: Dataset) -> bool:

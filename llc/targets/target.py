@@ -20,7 +20,7 @@ from llc.config import Job, OwnData, OwnModel, require
 from llc.files import whole, write_json
 from llc.jobs import weights
 from llc.jobs.ids import target_id
-from llc.loss.gradient_check import require_gradient, some
+from llc.loss.gradient_check import require_gradient
 from llc.loss.likelihood import batch
 from llc.loss.rows import Loss, loss_and_gradient, parts
 from llc.records import TARGET_INFO, BadTarget
@@ -100,13 +100,10 @@ def make(job: Job, problem: Problem) -> Target:
 
 def _check_gradient(job: Job, problem: Problem) -> None:
     """Check the gradient of what a user has written."""
-    written = [job.model._target_] if isinstance(job.model, OwnModel) else []
-    written += [job.loss] if "." in job.loss else []
-    if written:
-        data, few = problem.data, some(len(problem.data.x))
+    if written := losses.written(job):
         with jax.enable_x64(True):
             w = problem.model.init(seeds.key(job.seed, "init")).astype("float64")
-            rows = batch(data.x[few], data.y[few], data.sigma, "float64")
+            rows = losses.some_rows(problem.data)
             require_gradient(f"the loss of {' and '.join(written)}", problem.loss_fn, w, rows)
 
 

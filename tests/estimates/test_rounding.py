@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import llc
-from llc.estimates.estimator import AtStar, estimate
+from llc.estimates.estimator import AtEnds, AtStar, estimate
 from llc.estimates.trace import Ends, Trace
 
 NBETA, DIM = 100.0, 3
@@ -33,7 +33,7 @@ def verdict(
     at_ends = None
     if off:
         trace = replace(trace, ends=Ends(np.zeros((4, DIM)), trace.loss[:, -1]))
-        at_ends = trace.loss[:, -1] - np.array(off) / NBETA
+        at_ends = AtEnds(trace.loss[:, -1] - np.array(off) / NBETA)
     found = estimate(trace, AtStar(0.0, 0.0, 0.0), n=n, beta=NBETA / n, gamma=1.0, n_params=DIM, at_ends=at_ends)
     return found.status, found.reason
 
@@ -112,3 +112,19 @@ def test_data_that_lose_their_digits_are_told_and_keep_them_in_float64(precision
     if status == "ok":
         assert found.llc_mean == pytest.approx(0.5, abs=4 * found.llc_mcse)
         assert others["llc_mean_same"] == pytest.approx(found.llc_mean)
+
+
+def half_rounded(w: jax.Array, batch: jax.Array) -> jax.Array:
+    """Squares of ten weights, five of them rounded to eighths: their gradient is 0 wherever there is one."""
+    return jnp.sum(jnp.concatenate([jnp.round(8 * w[:5]) / 8, w[5:]]) ** 2) * jnp.mean(batch) / 2
+
+
+def test_a_loss_with_jumps_is_not_left_to_a_sampler_that_has_its_gradient_alone() -> None:
+    w_star, data = np.zeros(10), np.full(500, 5 * math.log(500) / 500)  # a curvature of 5, of nβ L_n
+    found = llc.estimate(half_rounded, w_star, data, "sgld").estimate
+    assert found.llc_mean is not None
+    assert found.llc_mean > 10  # far above: 4.2 is right
+    assert found.status == "biased"
+    assert found.reason.endswith("that its gradient does not know: take nuts or hmc")
+    smooth = llc.estimate(lambda w, batch: jnp.sum(w**2) * jnp.mean(batch) / 2, w_star, data, "sgld").estimate
+    assert smooth.status == "ok", smooth.reason

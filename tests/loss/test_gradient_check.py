@@ -9,7 +9,7 @@ import pytest
 from composing import TESTS, job
 from jax import Array
 
-from llc.loss.gradient_check import require_gradient
+from llc.loss.gradient_check import require_gradient, unseen
 from llc.loss.mean_check import AWAY
 from llc.loss.rows import Data, Loss
 from llc.targets import target
@@ -145,3 +145,17 @@ def test_nor_is_a_network_or_a_loss_of_ones_own_taken_with_another_gradient(what
     of = job("data=own", "data._target_=cases.data", *keys[what].split(), cwd=TESTS)
     with pytest.raises(ValueError, match=r"the loss of cases\.\w+: JAX's gradient of it is not its gradient"):
         target.make(of, target.problem(of))
+
+
+def test_what_a_gradient_does_not_see_on_a_way_are_the_jumps() -> None:
+    """Two steps of height 1/64 and 3/64 on the way from 0 to 0.3 in eighths, a kink, and what is smooth."""
+
+    def loss(w: Array, data: Data) -> Array:
+        return jnp.mean(data) * (jnp.round(8 * w[0]) ** 2 / 64 + jnp.abs(w[1] - 0.1) + jnp.tanh(w[2]) ** 2)
+
+    ends = jnp.array([[0.3, 0.3, 0.5], [0.05, -1.0, 2.0]])
+    with jax.enable_x64(True):
+        rows, w_star = jnp.full((400, 1), 3.0, "float64"), jnp.zeros(3, "float64")
+        found = unseen(loss, w_star, ends.astype("float64"), rows)
+    # The sum over 64 parts is off by the parts' curvature, and by a part of a kink.
+    np.testing.assert_allclose(found, [3 * 4 / 64, 0.0], atol=0.01)
