@@ -112,7 +112,7 @@ def parse(path: Path) -> ast.Module:
     except (SyntaxError, ValueError) as error:
         line, what = getattr(error, "lineno", None), getattr(error, "msg", error)
         where = path if line is None else f"{path}, line {line}"
-        raise ConfigError(f"{where}: {what}; mend it, or no run can be told from a stale one") from None
+        raise ConfigError(f"{where}: {what}; mend it: which runs are stale is told from this file") from None
 
 
 @cache

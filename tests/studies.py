@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -20,7 +21,7 @@ class Study:
         self.cwd = folder
         shutil.copytree(CONF, self.conf)
 
-    def yaml(self, params: dict[str, str] | None, **body: object) -> list[SweepJob]:
+    def yaml(self, params: dict[str, Any] | None, **body: object) -> list[SweepJob]:
         """Load a sweep of ``params`` over ``body``."""
         text = yaml.safe_dump({**body, "hydra": {"sweeper": {"params": params}}}, sort_keys=False)
         self.write("x.yaml", f"# @package _global_\n{text}")
@@ -43,7 +44,7 @@ class Study:
             self.load(name)
         return str(error.value)
 
-    def refused_yaml(self, params: dict[str, str] | None, **body: object) -> str:
+    def refused_yaml(self, params: dict[str, Any] | None, **body: object) -> str:
         with pytest.raises(ConfigError) as error:
             self.yaml(params, **body)
         return str(error.value)

@@ -72,7 +72,7 @@ def test_nothing_of_planning_and_tables_counts() -> None:
         ("targets/training.py", "CHECK_EVERY = 50", "CHECK_EVERY = 60", True, True),
         ("estimates/estimator.py", "ROUNDING = 8", "ROUNDING = 9", False, True),
         ("samplers/sgld.py", "import jax\n", "import jax\nX = 1\n", False, True),
-        ("samplers/hmc.py", "LONGEST_JITTER = 2.0", "LONGEST_JITTER = 2.1", False, True),
+        ("samplers/trajectories.py", "LONGEST_JITTER = 2.0", "LONGEST_JITTER = 2.1", False, True),
         ("samplers/mclmc.py", "GRADIENTS_PER_STEP = 2", "GRADIENTS_PER_STEP = 3", False, False),
         ("tables/gathering.py", "SHOWN = 10", "SHOWN = 11", False, False),
         ("__init__.py", '__version__ = "', '__version__ = "9', False, False),

@@ -129,8 +129,8 @@ def estimate(
         drift=found.drift,
         llc_bias=bias,
         below=float(np.mean(llc < -rounding)),
-        virial=balance and balance.mean,
-        virial_mcse=balance and balance.mcse,
+        virial=None if balance is None else balance.mean,
+        virial_mcse=None if balance is None else balance.mcse,
         reach=None if distance2 is None or gamma == 0 else gamma * distance2 / n_params,
         **common,
     )

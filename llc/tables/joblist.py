@@ -38,7 +38,7 @@ def read_jobs(path: Path) -> pd.DataFrame:
 
 
 def _typed(column: pd.Series) -> pd.Series:
-    """Return a column of texts as what all of it is the text of: whole numbers, numbers, whether; or texts."""
+    """Return a column of texts as integers, numbers or truth values, if each text is just how Python writes one."""
     there = column != ""
     given = column[there]
     for of, some, all_ in KINDS:

@@ -102,17 +102,18 @@ def test_gibbs_draws_from_deep_linear_networks_with_real_targets_only(overrides:
     assert str(error.value) == f"sampler.names=['sgld', 'gibbs']: must be {must}"
 
 
-@pytest.mark.parametrize(("y", "real"), [(CLASSES, False), (np.ones((5, 3)), True)])
-def test_gibbs_takes_a_file_with_real_targets_and_refuses_one_with_classes(
-    y: np.ndarray, real: bool, tmp_path: Path
-) -> None:
-    np.savez(tmp_path / "my.npz", x=np.ones((5, 7)), y=y)
-    overrides = ["data=npz", f"data.path={tmp_path}/my.npz", "model=dln", "model.widths=[7,3]", "model.rank=1"]
-    if real:
-        assert job(*overrides, "sampler.names=[gibbs]").sampler.names == ["gibbs"]
-        return
+def on_a_file(folder: Path, y: np.ndarray) -> list[str]:
+    np.savez(folder / "my.npz", x=np.ones((5, 7)), y=y)
+    return ["data=npz", f"data.path={folder}/my.npz", "model=dln", "model.widths=[7,3]", "model.rank=1"]
+
+
+def test_gibbs_takes_a_file_with_real_targets(tmp_path: Path) -> None:
+    assert job(*on_a_file(tmp_path, np.ones((5, 3))), "sampler.names=[gibbs]").sampler.names == ["gibbs"]
+
+
+def test_gibbs_refuses_a_file_with_classes(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^sampler\.names=\['gibbs'\]: .*the labels of data\.kind=npz are classes"):
-        job(*overrides, "sampler.names=[gibbs]")
+        job(*on_a_file(tmp_path, CLASSES), "sampler.names=[gibbs]")
 
 
 def test_gibbs_needs_a_localised_posterior() -> None:

@@ -171,11 +171,10 @@ def test_arrays_of_a_user_are_looked_up_once_composed(conf: Path) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.from_regex(r"[a-z_][a-z_.]{0,3}=[-+0-9._eE ]{1,8}", fullmatch=True))
+@given(st.from_regex(PLAIN_NUMBER, fullmatch=True))
 def test_a_plain_number_is_what_hydras_grammar_makes_of_it(text: str) -> None:
     match = PLAIN_NUMBER.fullmatch(text)
-    if match is None:
-        return
+    assert match is not None
     (override,) = OverridesParser.create().parse_overrides([text])
     value = int(match[2]) if match[2] else float(match[3])
     assert (override.key_or_group, override.value()) == (match[1], value)

@@ -21,12 +21,6 @@ def test_an_unknown_key_is_answered_with_the_file_and_the_nearest_key(study: Stu
     assert "line 5: sead: there is no such key (did you mean seed?)" in message
 
 
-def test_an_unknown_key_in_the_body_is_refused_with_the_file(study: Study) -> None:
-    message = study.refused_yaml({"seed": "1,2"}, posterior={"gama": 3})
-    assert "x.yaml: " in message
-    assert "gama" in message
-
-
 @pytest.mark.parametrize("key", ["status", "sampler_preset", "run_id", "nuts_ess", "llc_mean_a"])
 def test_a_swept_key_that_is_another_column_of_the_tables_is_refused(study: Study, key: str) -> None:
     problem = f"{key}: is another column of the tables; give it another name, such as my_{key}"
@@ -124,6 +118,18 @@ def test_what_the_workflow_sets_is_refused(own: str, study: Study) -> None:
     assert f"{key}=" in study.refused_yaml({"seed": "0,1", key: value})
 
 
+@pytest.mark.parametrize(("kind", "line"), [("yaml", 5), ("csv", 1)])
+def test_a_key_of_hydras_own_is_refused(kind: str, line: int, study: Study) -> None:
+    refused = (
+        study.refused_yaml({"hydra.run.dir": "a,b"}) if kind == "yaml" else study.refused_csv("hydra.run.dir\na\n")
+    )
+    assert f"line {line}: hydra.run.dir: is Hydra's, not a job's; leave it out" in refused
+
+
+def test_values_that_are_a_list_are_answered_with_how_to_write_them(study: Study) -> None:
+    assert "the values of a sweep are a text: 1,2,3" in study.refused_yaml({"seed": [0, 1]})
+
+
 def test_a_file_that_is_not_of_its_format_is_refused_by_name(study: Study) -> None:
     study.write("x.yaml", "# @package _global_\nhydra: [\n")
     assert "x.yaml" in study.refused()
@@ -142,6 +148,7 @@ def test_a_file_without_its_first_line_is_refused_with_that_line(study: Study) -
 
 def test_an_unknown_key_in_the_body_names_the_nearest(study: Study) -> None:
     message = study.refused_yaml({"seed": "0,1"}, posterior={"gama": 1.0})
+    assert "x.yaml: " in message
     assert "did you mean posterior.gamma?" in message
 
 
