@@ -1,4 +1,4 @@
-"""The contract of every sampler: a posterior in, a trace out, no weights kept."""
+"""The contract of every sampler: a posterior in, a trace out, of all weights those where the chains end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Float, Shaped
 
 
 class Ends(NamedTuple):
-    """Where the chains are at their last draws: of all weights those that are kept."""
+    """Where the chains are at their last draws."""
 
     w: Float[np.ndarray, "chains dim"]
     loss: Float[np.ndarray, " chains"]  # L_n there, as it was recorded
